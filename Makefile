@@ -1,0 +1,68 @@
+# The whole project in a few words. `make run` and `make test` are all a newcomer needs; both set up what they use.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DATA ?= run
+PACKAGES := analytics processor sandbox
+
+.PHONY: fix help setup run test check format lint types imports proto proto-check unit lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make .venv with everything that runs, tests and benchmarks need
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3 python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[sandbox,dev]'
+	@touch $@
+
+run: setup ## bring up ClickHouse, a broker, processor and service, play events, and show live totals
+	$(BIN)/chronoverse-sandbox up --data $(DATA) --demo
+
+test: check ## everything that CI runs: the checks, then every test on the real engines
+	$(BIN)/pytest
+
+check: setup format lint types imports proto-check unit ## format, lint, types, import direction, stub freshness, unit tests
+
+format:
+	$(BIN)/ruff format --check .
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/buf lint proto
+
+types:
+	$(BIN)/mypy
+
+imports:
+	$(BIN)/lint-imports --no-cache
+
+unit: setup ## the tests that need no engine
+	$(BIN)/pytest tests/unit -q
+
+PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto analytics/analytics.proto
+
+proto: setup ## generate the Python stubs from proto/
+	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=.
+
+proto-check: setup ## fail when the stubs are stale
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
+	  $(PROTOC) --python_out=$$fresh --pyi_out=$$fresh --grpc_python_out=$$fresh && \
+	  for file in $$fresh/analytics/*; do cmp "$$file" analytics/$$(basename $$file) || \
+	    { echo "stubs are stale: run make proto"; exit 1; }; done
+
+fix: setup ## format, and mend what the linter can mend
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lock: setup ## pin every dependency anew, without addresses
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --extra sandbox --extra dev \
+	  --output-file constraints.txt pyproject.toml
+
+clean: ## remove what was built, installed and stored
+	rm -rf $(VENV) run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .tools

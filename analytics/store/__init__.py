@@ -1,0 +1,1 @@
+"""Everything that talks to ClickHouse: connections, migrations and the proofs that a start-up demands."""

@@ -1,0 +1,146 @@
+"""Connections to ClickHouse: the only module that imports the driver.
+
+A driver client is one connection and serves one thread at a time, so the pool lends clients out. Every driver error becomes
+one of ours at this edge: `StoreUnavailable`, `StoreTimeout`, or `StatementFailed` for an answer of the server.
+"""
+
+import queue
+import random
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from clickhouse_driver import Client
+from clickhouse_driver import errors as driver_errors
+
+from analytics.errors import Retryable, StoreTimeout, StoreUnavailable
+from analytics.settings import Settings
+
+CLIENT_NAME = "chronoverse-analytics"
+
+# Server error codes after which the same statement may succeed: the server is overloaded, starting or stopping.
+_TIMEOUT_CODES = frozenset({159, 160, 209})  # TIMEOUT_EXCEEDED, TOO_SLOW, SOCKET_TIMEOUT
+_UNAVAILABLE_CODES = frozenset({
+    3, 202, 210, 236, 241, 242, 243, 252, 394, 425, 439, 999,
+})  # fmt: skip
+
+
+class StatementFailed(Exception):
+    """The server refused or broke off a statement. `code` is ClickHouse's error code."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Connection:
+    """One connection to ClickHouse, for one thread at a time; it connects at first use and again after an error.
+
+    Results are lists of tuples, or numpy arrays by column with `columnar=True` on a connection made with `numpy=True`.
+    """
+
+    def __init__(self, settings: Settings, *, timeout_s: float, database: str | None = None, numpy: bool = False) -> None:
+        host, _, port = random.choice(settings.clickhouse_hosts).rpartition(":")  # noqa: S311 -- spreads load
+        tls = settings.clickhouse_tls_enabled
+        self._client = Client(
+            host=host,
+            port=int(port),
+            database=settings.clickhouse_database if database is None else database,
+            user=settings.clickhouse_username,
+            password=settings.clickhouse_password.get_secret_value(),
+            client_name=CLIENT_NAME,
+            connect_timeout=settings.clickhouse_connect_timeout,
+            send_receive_timeout=timeout_s,
+            sync_request_timeout=settings.clickhouse_connect_timeout,
+            secure=tls,
+            ca_certs=_text(settings.clickhouse_tls_ca_file) if tls else None,
+            certfile=_text(settings.clickhouse_tls_cert_file) if tls else None,
+            keyfile=_text(settings.clickhouse_tls_key_file) if tls else None,
+            tcp_keepalive=True,
+            settings={"use_numpy": numpy},
+        )
+
+    def query(
+        self, sql: str, parameters: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a statement with server-side quoting of `%(name)s` parameters and return its rows."""
+        with _driver_errors():
+            rows: list[tuple[Any, ...]] = self._client.execute(sql, parameters, settings=settings)
+        return rows
+
+    def query_columns(
+        self, sql: str, parameters: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
+    ) -> list[Any]:
+        """Run a query and return its columns; an empty list when there is no row."""
+        with _driver_errors():
+            columns: list[Any] = self._client.execute(sql, parameters, settings=settings, columnar=True)
+        return columns
+
+    def iterate(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[Any]]:
+        """Yield a large result block by block, as columns."""
+        with _driver_errors():
+            blocks = self._client.execute_iter(sql, parameters, columnar=True)
+            yield from blocks
+
+    def insert(self, sql: str, columns: Sequence[Any], *, settings: Mapping[str, object] | None = None) -> None:
+        """Send columns of equal length to an INSERT statement. Retry only what is harmless to write twice."""
+        with _driver_errors():
+            self._client.execute(sql, columns, columnar=True, settings=settings)
+
+    def close(self) -> None:
+        """Drop the connection; a statement that still runs is cancelled by the server when it notices."""
+        self._client.disconnect()
+
+
+class Pool:
+    """A bounded set of connections. `lend()` waits at most `wait_s` for a free one, else raises StoreUnavailable."""
+
+    def __init__(self, settings: Settings, *, size: int, timeout_s: float) -> None:
+        self._free: queue.LifoQueue[Connection] = queue.LifoQueue()
+        for _ in range(size):
+            self._free.put(Connection(settings, timeout_s=timeout_s))
+
+    @contextmanager
+    def lend(self, wait_s: float) -> Iterator[Connection]:
+        """Lend a connection; after an unknown outcome it is dropped and connects anew at its next use."""
+        try:
+            connection = self._free.get(timeout=wait_s)
+        except queue.Empty:
+            raise StoreUnavailable("every connection to ClickHouse is busy") from None
+        try:
+            yield connection
+        except Retryable:
+            connection.close()
+            raise
+        finally:
+            self._free.put(connection)
+
+    def close(self) -> None:
+        """Close the connections that are not lent out."""
+        while not self._free.empty():
+            self._free.get_nowait().close()
+
+
+def _text(path: object) -> str | None:
+    return None if path is None else str(path)
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    """Turn every error of the driver into one of ours. Messages of the server lose their stack traces."""
+    try:
+        yield
+    except driver_errors.ServerException as error:
+        summary = str(error.message).split(". Stack trace:")[0].strip()
+        if error.code in _TIMEOUT_CODES:
+            raise StoreTimeout(summary) from error
+        if error.code in _UNAVAILABLE_CODES:
+            raise StoreUnavailable(summary) from error
+        raise StatementFailed(error.code, summary) from error
+    except (driver_errors.SocketTimeoutError, socket.timeout) as error:
+        raise StoreTimeout("ClickHouse did not answer in time") from error
+    except (driver_errors.NetworkError, EOFError, OSError) as error:
+        raise StoreUnavailable(f"ClickHouse cannot be reached: {type(error).__name__}") from error
+    except driver_errors.Error as error:
+        raise StoreUnavailable(f"the conversation with ClickHouse broke: {type(error).__name__}") from error

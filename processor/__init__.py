@@ -1,0 +1,1 @@
+"""The processor: consumes Chronoverse's events from Kafka and applies them to ClickHouse, exactly once."""
