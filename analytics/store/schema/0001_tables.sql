@@ -1,6 +1,6 @@
 -- Totals, time buckets and checkpoints: one table, so that one batch is one insert block, one part, and therefore atomic.
 -- Always read with sum(...) GROUP BY, never FINAL. No materialized view and no PARTITION BY may ever be added.
-CREATE TABLE analytics
+CREATE TABLE IF NOT EXISTS analytics
 (
     resolution        Enum8('checkpoint' = 0, 'total' = 1, 'day' = 2, 'quarter' = 3)
                       COMMENT 'what the row is: a checkpoint of a Kafka partition, an all-time total, or a bucket of a UTC day or of 15 minutes',
@@ -22,12 +22,12 @@ ENGINE = SummingMergeTree
 ORDER BY (resolution, user_id, workflow_id, bucket_start)
 SETTINGS
     index_granularity = 256,
-    non_replicated_deduplication_window = 100000,
+    non_replicated_deduplication_window = {deduplication_window},
     fsync_after_insert = 1,
     fsync_part_directory = 1;
 
 -- What is known of a workflow besides its numbers. Every column merges by itself, so a row may be written again at will.
-CREATE TABLE workflows
+CREATE TABLE IF NOT EXISTS workflows
 (
     user_id              UUID,
     workflow_id          UUID,
@@ -44,7 +44,7 @@ ORDER BY (user_id, workflow_id)
 SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Index of event keys: evidence that an event came before. Only rows with record_offset below the checkpoint count.
-CREATE TABLE event_keys
+CREATE TABLE IF NOT EXISTS event_keys
 (
     key_hi        UInt64 COMMENT '48 bits of the UUIDv7 time inside the key (0: none), then the upper 16 of the 80 hash bits',
     key_lo        UInt64 COMMENT 'the lower 64 hash bits',
@@ -60,7 +60,7 @@ SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory 
 
 -- The same for log lines: one row for consecutive sequence numbers of one batch.
 -- Only rows with last_offset below the checkpoint count.
-CREATE TABLE log_runs
+CREATE TABLE IF NOT EXISTS log_runs
 (
     job_id       UUID,
     attempt      UInt32 COMMENT 'attempt of the job, from 1',
@@ -81,7 +81,7 @@ ORDER BY (job_id, attempt, stream, first_seq)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Which log was counted: the identity of every topic, so that another cluster or a re-created topic is never mistaken for it.
-CREATE TABLE namespaces
+CREATE TABLE IF NOT EXISTS namespaces
 (
     topic      String,
     cluster_id String,
@@ -95,7 +95,7 @@ ORDER BY (topic, epoch)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- How far each partition is, for freshness.
-CREATE TABLE progress
+CREATE TABLE IF NOT EXISTS progress
 (
     topic           LowCardinality(String),
     partition       UInt32,
