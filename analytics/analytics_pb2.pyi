@@ -1,0 +1,62 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetUserAnalyticsRequest(_message.Message):
+    __slots__ = ("user_id",)
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    def __init__(self, user_id: _Optional[str] = ...) -> None: ...
+
+class GetUserAnalyticsResponse(_message.Message):
+    __slots__ = ("total_workflows", "total_jobs", "total_joblogs", "total_job_execution_duration", "freshness")
+    TOTAL_WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_JOBS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_JOBLOGS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_JOB_EXECUTION_DURATION_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    total_workflows: int
+    total_jobs: int
+    total_joblogs: int
+    total_job_execution_duration: int
+    freshness: Freshness
+    def __init__(self, total_workflows: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., total_job_execution_duration: _Optional[int] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ...) -> None: ...
+
+class GetWorkflowAnalyticsRequest(_message.Message):
+    __slots__ = ("user_id", "workflow_id")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    workflow_id: str
+    def __init__(self, user_id: _Optional[str] = ..., workflow_id: _Optional[str] = ...) -> None: ...
+
+class GetWorkflowAnalyticsResponse(_message.Message):
+    __slots__ = ("workflow_id", "total_job_execution_duration", "total_jobs", "total_joblogs", "freshness")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_JOB_EXECUTION_DURATION_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_JOBS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_JOBLOGS_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    total_job_execution_duration: int
+    total_jobs: int
+    total_joblogs: int
+    freshness: Freshness
+    def __init__(self, workflow_id: _Optional[str] = ..., total_job_execution_duration: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ...) -> None: ...
+
+class Freshness(_message.Message):
+    __slots__ = ("as_of_time", "age", "stale")
+    AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    as_of_time: _timestamp_pb2.Timestamp
+    age: _duration_pb2.Duration
+    stale: bool
+    def __init__(self, as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stale: _Optional[bool] = ...) -> None: ...
