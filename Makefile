@@ -35,6 +35,7 @@ format:
 lint:
 	$(BIN)/ruff check .
 	$(BIN)/buf lint proto
+	$(BIN)/buf breaking proto --against tests/data/frozen # what other services compiled in
 
 types:
 	$(BIN)/mypy

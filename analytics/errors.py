@@ -1,20 +1,23 @@
 """Every error of our own, drawn once and grouped by what the reader of it can do.
 
-    AnalyticsError
-    ├── Retryable            the same call may succeed later; nothing was done, or doing it again is harmless
-    │   ├── StoreUnavailable     ClickHouse cannot be reached, or broke the connection
-    │   └── StoreTimeout         ClickHouse did not answer in time: the outcome of a write is unknown
-    ├── CallerError          the caller must change the request
-    │   ├── InvalidField         a field breaks a rule; both are named
-    │   ├── MissingCredentials   metadata is absent or not of the required form
-    │   ├── InvalidToken         the token is expired, forged or unreadable
-    │   ├── PermissionDenied     the data belongs to another user
-    │   └── NoAnalytics          nothing is known of that user or workflow
-    └── Stop                 a person must look: going on could make numbers wrong
-        ├── StoreMisconfigured   a table or server setting cannot keep the promise of exactly once
-        ├── LogMismatch          the Kafka log is not the one that was counted before
-        ├── LedgerBroken         the checkpoint contradicts itself
-        └── TooManyMalformed     the records are bad in bulk: a deployment error, not bad records
+AnalyticsError
+├── Retryable            the same call may succeed later; nothing was done, or doing it again is harmless
+│   ├── StoreUnavailable     ClickHouse cannot be reached, or broke the connection
+│   └── StoreTimeout         ClickHouse did not answer in time: the outcome of a write is unknown
+├── CallerError          the caller must change the request
+│   ├── InvalidField         a field breaks a rule; both are named
+│   ├── MalformedRequest     the bytes are no message of the expected type
+│   ├── RequestTooLarge      the message is larger than the service accepts
+│   ├── MissingCredentials   metadata is absent or not of the required form
+│   ├── InvalidToken         the token is expired, forged or unreadable
+│   ├── PermissionDenied     the data belongs to another user
+│   └── NoAnalytics          nothing is known of that user or workflow
+└── Stop                 a person must look: going on could make numbers wrong
+    ├── CannotListen         a port of ours is taken or not allowed
+    ├── StoreMisconfigured   a table or server setting cannot keep the promise of exactly once
+    ├── LogMismatch          the Kafka log is not the one that was counted before
+    ├── LedgerBroken         the checkpoint contradicts itself
+    └── TooManyMalformed     the records are bad in bulk: a deployment error, not bad records
 """
 
 
@@ -47,6 +50,14 @@ class InvalidField(CallerError):
         self.rule = rule
 
 
+class MalformedRequest(CallerError):
+    """The bytes of a request are no message of the expected type."""
+
+
+class RequestTooLarge(CallerError):
+    """A request, unpacked, is larger than the service accepts."""
+
+
 class MissingCredentials(CallerError):
     """Request metadata is absent or not of the required form."""
 
@@ -65,6 +76,10 @@ class NoAnalytics(CallerError):
 
 class Stop(AnalyticsError):
     """A person must look before the program goes on."""
+
+
+class CannotListen(Stop):
+    """A port that the program shall serve is taken or not allowed."""
 
 
 class StoreMisconfigured(Stop):

@@ -102,7 +102,9 @@ class ServiceSettings(Settings):
     def _require_tls_files(self) -> Self:
         files = (self.grpc_tls_ca_file, self.grpc_tls_cert_file, self.grpc_tls_key_file)
         if self.grpc_tls_enabled and None in files:
-            raise ValueError("GRPC_TLS_ENABLED needs GRPC_TLS_CA_FILE, GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE")
+            raise ValueError(
+                "GRPC_TLS_ENABLED needs GRPC_TLS_CA_FILE, GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE"
+            )
         return self
 
 

@@ -33,7 +33,9 @@ ORDER BY version
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 """
 
-_SELECT_HISTORY = "SELECT version, any(name), any(checksum) FROM schema_migrations GROUP BY version ORDER BY version"
+_SELECT_HISTORY = (
+    "SELECT version, any(name), any(checksum) FROM schema_migrations GROUP BY version ORDER BY version"
+)
 
 _INSERT_HISTORY = "INSERT INTO schema_migrations (version, name, checksum) VALUES"
 
@@ -62,7 +64,9 @@ class Migration:
 
 def migrations() -> list[Migration]:
     """Return the migrations that this version of the program knows, in order."""
-    files = [f for f in resources.files("analytics.store").joinpath("schema").iterdir() if f.name.endswith(".sql")]
+    files = [
+        f for f in resources.files("analytics.store").joinpath("schema").iterdir() if f.name.endswith(".sql")
+    ]
     return [
         Migration(int(f.name.split("_")[0]), f.name.removesuffix(".sql"), f.read_text())
         for f in sorted(files, key=lambda f: f.name)
@@ -95,9 +99,13 @@ def pending(connection: Connection) -> list[Migration]:
     applied = {version: (name, checksum) for version, name, checksum in connection.query(_SELECT_HISTORY)}
     for version, (name, checksum) in applied.items():
         if version not in known:
-            raise StoreMisconfigured(f"the database has migration {name}, which this version does not know: upgrade the program")
+            raise StoreMisconfigured(
+                f"the database has migration {name}, which this version does not know: upgrade the program"
+            )
         if known[version].checksum != checksum:
-            raise StoreMisconfigured(f"migration {name} was changed after it was applied: restore the file, add a new one")
+            raise StoreMisconfigured(
+                f"migration {name} was changed after it was applied: restore the file, add a new one"
+            )
     return [m for version, m in known.items() if version not in applied]
 
 

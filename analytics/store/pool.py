@@ -6,7 +6,6 @@ one of ours at this edge: `StoreUnavailable`, `StoreTimeout`, or `StatementFaile
 
 import queue
 import random
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -40,7 +39,9 @@ class Connection:
     Results are lists of tuples, or numpy arrays by column with `columnar=True` on a connection made with `numpy=True`.
     """
 
-    def __init__(self, settings: Settings, *, timeout_s: float, database: str | None = None, numpy: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, *, timeout_s: float, database: str | None = None, numpy: bool = False
+    ) -> None:
         host, _, port = random.choice(settings.clickhouse_hosts).rpartition(":")  # noqa: S311 -- spreads load
         tls = settings.clickhouse_tls_enabled
         self._client = Client(
@@ -62,7 +63,11 @@ class Connection:
         )
 
     def query(
-        self, sql: str, parameters: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        settings: Mapping[str, object] | None = None,
     ) -> list[tuple[Any, ...]]:
         """Run a statement with server-side quoting of `%(name)s` parameters and return its rows."""
         with _driver_errors():
@@ -70,7 +75,11 @@ class Connection:
         return rows
 
     def query_columns(
-        self, sql: str, parameters: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        settings: Mapping[str, object] | None = None,
     ) -> list[Any]:
         """Run a query and return its columns; an empty list when there is no row."""
         with _driver_errors():
@@ -83,7 +92,9 @@ class Connection:
             blocks = self._client.execute_iter(sql, parameters, columnar=True)
             yield from blocks
 
-    def insert(self, sql: str, columns: Sequence[Any], *, settings: Mapping[str, object] | None = None) -> None:
+    def insert(
+        self, sql: str, columns: Sequence[Any], *, settings: Mapping[str, object] | None = None
+    ) -> None:
         """Send columns of equal length to an INSERT statement. Retry only what is harmless to write twice."""
         with _driver_errors():
             self._client.execute(sql, columns, columnar=True, settings=settings)
@@ -138,7 +149,7 @@ def _driver_errors() -> Iterator[None]:
         if error.code in _UNAVAILABLE_CODES:
             raise StoreUnavailable(summary) from error
         raise StatementFailed(error.code, summary) from error
-    except (driver_errors.SocketTimeoutError, socket.timeout) as error:
+    except (TimeoutError, driver_errors.SocketTimeoutError) as error:
         raise StoreTimeout("ClickHouse did not answer in time") from error
     except (driver_errors.NetworkError, EOFError, OSError) as error:
         raise StoreUnavailable(f"ClickHouse cannot be reached: {type(error).__name__}") from error

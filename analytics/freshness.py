@@ -1,0 +1,79 @@
+"""How old the numbers are: every event published before the as-of time is counted.
+
+The as-of time must be taken before the totals are read: taken afterwards it could promise events that were
+counted in between.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+
+from analytics import queries
+from analytics.errors import Retryable, StoreTimeout
+from analytics.lookups import QueryRunner
+from analytics.queries import Progress
+from analytics.store.pool import StatementFailed
+
+TOPICS: Final = ("analytics", "workflows", "job_logs")
+_PAUSE_S: Final = 0.5
+_READ_WITHIN_S: Final = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+def as_of_ms(partitions: Iterable[Progress]) -> int | None:
+    """Return the as-of time over all partitions of all topics, in Unix milliseconds.
+
+    None (unknown) when a topic or one of its partitions was never reported, or was reported as unknown.
+    """
+    by_topic: dict[str, list[Progress]] = defaultdict(list)
+    for partition in partitions:
+        by_topic[partition.topic].append(partition)
+    if not all(_is_complete(by_topic[topic]) for topic in TOPICS):
+        return None
+    return min(partition.as_of_ms for topic in TOPICS for partition in by_topic[topic])
+
+
+def _is_complete(partitions: list[Progress]) -> bool:
+    if not partitions or any(partition.as_of_ms <= 0 for partition in partitions):
+        return False
+    return len(partitions) >= max(partition.partition_count for partition in partitions)
+
+
+class FreshnessReader:
+    """Reads the processors' progress about twice a second, in the background."""
+
+    def __init__(self, runner: QueryRunner) -> None:
+        self._runner = runner
+        self._as_of_ms: int | None = None
+        self._works = True
+
+    def as_of_ms(self) -> int | None:
+        """Return the as-of time that was true when last read, hence is true now; None when unknown."""
+        return self._as_of_ms
+
+    async def run(self) -> None:
+        """Read until cancelled; a failure is logged once and the next read tries again."""
+        while True:
+            await self._refresh()
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _refresh(self) -> None:
+        try:
+            rows = await self._runner.run(queries.progress, _READ_WITHIN_S)
+        except (Retryable, StatementFailed) as error:
+            self._note_failure(error)
+        else:
+            self._as_of_ms = as_of_ms(rows)
+            self._works = True
+
+    def _note_failure(self, error: Exception) -> None:
+        """A database that went away may come back from a backup, where what was true is true no longer."""
+        if not isinstance(error, StoreTimeout):
+            self._as_of_ms = None
+        if self._works:
+            _log.warning("freshness_unknown", error=str(error))
+        self._works = False

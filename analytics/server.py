@@ -1,0 +1,148 @@
+"""Composes the service: settings in, a running gRPC server out."""
+
+import asyncio
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import grpc
+import structlog
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from analytics import encoding, metrics
+from analytics.analytics_pb2 import DESCRIPTOR
+from analytics.analytics_pb2_grpc import add_AnalyticsServiceServicer_to_server
+from analytics.auth import Identify, TokenVerifier, allow_everyone, load_public_key
+from analytics.errors import CannotListen
+from analytics.freshness import FreshnessReader
+from analytics.interceptors import Admit, Decode, Measure, TranslateErrors
+from analytics.lookups import Lookups, QueryRunner, StoreLookups
+from analytics.service import AnalyticsService, AsOf
+from analytics.settings import InvalidSettings, ServiceSettings
+
+SERVICE_NAME: Final = DESCRIPTOR.services_by_name["AnalyticsService"].full_name
+HEALTH_NAMES: Final = ("", "analytics-service", SERVICE_NAME)
+_HEALTH_NOTICE_S: Final = 1.0
+_OPTIONS: Final = (
+    *encoding.SERVER_OPTIONS,
+    ("grpc.max_receive_message_length", encoding.MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", encoding.MAX_REQUEST_BYTES),
+    ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share the calls
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # idle clients may ping every 10 s, as Go's do
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class AnalyticsServer:
+    """The gRPC server with health and reflection, over given lookups. Make it in a running event loop."""
+
+    def __init__(
+        self, settings: ServiceSettings, lookups: Lookups, as_of_ms: AsOf, identify: Identify
+    ) -> None:
+        self._settings = settings
+        self._health = health.aio.HealthServicer()
+        admit = Admit(identify, settings.grpc_request_timeout)
+        self._server = aio.server(
+            interceptors=[Measure(), TranslateErrors(), Decode(), admit], options=_OPTIONS
+        )
+        service = AnalyticsService(settings, lookups, as_of_ms)
+        add_AnalyticsServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call] # generated
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if not settings.is_production:
+            names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        self.port = _bind(self._server, settings)
+
+    async def start(self) -> None:
+        """Begin to answer. Health is about this process: without ClickHouse it says SERVING."""
+        for name in HEALTH_NAMES:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+
+    async def drain(self) -> None:
+        """Tell health checks, refuse new calls, let the running ones end within GRPC_DRAIN_TIMEOUT."""
+        with suppress(TimeoutError):  # a watcher of health that does not read must not hold up the end
+            async with asyncio.timeout(_HEALTH_NOTICE_S):
+                await self._health.enter_graceful_shutdown()
+        await self._server.stop(self._settings.grpc_drain_timeout)
+
+
+async def serve(settings: ServiceSettings, stop: asyncio.Event | None = None) -> None:
+    """Serve until SIGTERM, SIGINT or `stop`, then drain. Raises InvalidSettings or CannotListen at once."""
+    identify = _identify(settings)
+    stop = stop or _stop_on_signals()
+    metrics.serve_metrics(settings.metrics_port)
+    reads = QueryRunner(settings, size=settings.clickhouse_pool_size, timeout_s=settings.grpc_request_timeout)
+    progress_reads = QueryRunner(settings, size=1, timeout_s=settings.grpc_request_timeout)
+    freshness = FreshnessReader(progress_reads)
+    try:
+        server = AnalyticsServer(settings, StoreLookups(reads), freshness.as_of_ms, identify)
+        await _run(server, freshness, stop, settings)
+    finally:
+        reads.close()
+        progress_reads.close()
+
+
+async def _run(
+    server: AnalyticsServer, freshness: FreshnessReader, stop: asyncio.Event, settings: ServiceSettings
+) -> None:
+    refreshing = asyncio.create_task(freshness.run())
+    await server.start()
+    _log.info("serving", host=settings.grpc_host, port=server.port, tls=settings.grpc_tls_enabled)
+    if not settings.auth_enabled:
+        _log.warning("auth_disabled", meaning="everybody who reaches the port reads everything")
+    await stop.wait()
+    _log.info("draining", within_s=settings.grpc_drain_timeout)
+    await server.drain()
+    refreshing.cancel()
+    _log.info("stopped")
+
+
+def _identify(settings: ServiceSettings) -> Identify:
+    return (
+        TokenVerifier(load_public_key(settings.auth_public_key_path))
+        if settings.auth_enabled
+        else allow_everyone
+    )
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _bind(server: aio.Server, settings: ServiceSettings) -> int:
+    """Return the bound port; GRPC_PORT=0 is any free one. Raises InvalidSettings or CannotListen."""
+    address = f"{settings.grpc_host}:{settings.grpc_port}"
+    credentials = _tls_credentials(settings) if settings.grpc_tls_enabled else None
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise CannotListen(f"cannot listen on {address}: {error}") from None
+
+
+def _tls_credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
+    """Our certificate, and the authority of the clients' ones. gRPC speaks TLS 1.2 and newer only."""
+    authority = _read_file("GRPC_TLS_CA_FILE", settings.grpc_tls_ca_file)
+    certificate = _read_file("GRPC_TLS_CERT_FILE", settings.grpc_tls_cert_file)
+    key = _read_file("GRPC_TLS_KEY_FILE", settings.grpc_tls_key_file)
+    return grpc.ssl_server_credentials(
+        [(key, certificate)], root_certificates=authority, require_client_auth=True
+    )
+
+
+def _read_file(setting: str, path: Path | None) -> bytes:
+    assert path is not None, "the settings require it with TLS"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidSettings(f"invalid settings:\n  {setting}: {error}") from None

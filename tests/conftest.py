@@ -1,0 +1,43 @@
+"""Fixtures for every suite: one real ClickHouse and one real broker a session, one fresh database a test."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analytics.settings import Settings
+from sandbox.broker import LocalBroker
+from sandbox.clickhouse import LocalClickHouse, local_settings
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClickHouse]:
+    """A server that all tests share: use a database of your own, and do not stop it."""
+    with LocalClickHouse(tmp_path_factory.mktemp("clickhouse")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
+    """A broker that all tests share: use topics and groups of your own, and do not stop it."""
+    with LocalBroker(tmp_path_factory.mktemp("broker")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[LocalBroker]:
+    """A broker of the test's own, with the topics of Chronoverse."""
+    with LocalBroker(tmp_path / "broker") as server:
+        server.create_topics()
+        yield server
+
+
+@pytest.fixture
+def database(clickhouse: LocalClickHouse) -> Settings:
+    """Settings for a fresh, migrated database on the shared server."""
+    from analytics.store.migrate import migrate
+
+    settings = local_settings(clickhouse.address, f"test_{uuid.uuid4().hex[:12]}")
+    migrate(settings)
+    return settings
