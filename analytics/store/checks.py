@@ -36,6 +36,7 @@ _ENGINES: Final = {
     "log_runs": "MergeTree",
     "namespaces": "ReplacingMergeTree",
     "progress": "ReplacingMergeTree",
+    "selftests": "ReplacingMergeTree",
 }
 _DURABLE: Final = ("analytics", "workflows", "event_keys", "log_runs", "namespaces")
 _SORTING_KEY: Final = "resolution, user_id, workflow_id, bucket_start"

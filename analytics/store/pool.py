@@ -8,7 +8,7 @@ import queue
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from clickhouse_driver import Client
 from clickhouse_driver import errors as driver_errors
@@ -31,6 +31,14 @@ class StatementFailed(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Table(NamedTuple):
+    """A small table that travels with a query: `columns` maps names to types, in the order of the rows."""
+
+    name: str
+    columns: Mapping[str, str]
+    rows: Sequence[tuple[object, ...]]
 
 
 class Connection:
@@ -69,9 +77,18 @@ class Connection:
         *,
         settings: Mapping[str, object] | None = None,
     ) -> list[tuple[Any, ...]]:
-        """Run a statement with server-side quoting of `%(name)s` parameters and return its rows."""
+        """Run a statement with `%(name)s` parameters, quoted by the driver, and return its rows."""
         with _driver_errors():
             rows: list[tuple[Any, ...]] = self._client.execute(sql, parameters, settings=settings)
+        return rows
+
+    def query_with_table(
+        self, sql: str, table: Table, parameters: Mapping[str, object] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a query that reads a table sent along with it, and return its rows. Not with `numpy=True`."""
+        external = {"name": table.name, "structure": list(table.columns.items()), "data": table.rows}
+        with _driver_errors():
+            rows: list[tuple[Any, ...]] = self._client.execute(sql, parameters, external_tables=[external])
         return rows
 
     def query_columns(
@@ -107,10 +124,10 @@ class Connection:
 class Pool:
     """A bounded set of connections. `lend()` waits at most `wait_s` for a free one, else raises StoreUnavailable."""
 
-    def __init__(self, settings: Settings, *, size: int, timeout_s: float) -> None:
+    def __init__(self, settings: Settings, *, size: int, timeout_s: float, numpy: bool = False) -> None:
         self._free: queue.LifoQueue[Connection] = queue.LifoQueue()
         for _ in range(size):
-            self._free.put(Connection(settings, timeout_s=timeout_s))
+            self._free.put(Connection(settings, timeout_s=timeout_s, numpy=numpy))
 
     @contextmanager
     def lend(self, wait_s: float) -> Iterator[Connection]:

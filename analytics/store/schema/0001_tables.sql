@@ -29,15 +29,16 @@ SETTINGS
 -- What is known of a workflow besides its numbers. Every column merges by itself, so a row may be written again at will.
 CREATE TABLE IF NOT EXISTS workflows
 (
-    user_id              UUID,
-    workflow_id          UUID,
-    kind                 SimpleAggregateFunction(max, Tuple(time_ms Int64, record_offset Int64, kind String))
-                         COMMENT 'kind of the newest WORKFLOWS event; an empty kind: none came yet',
-    build_generation     SimpleAggregateFunction(max, Int64) COMMENT 'highest generation of BUILD and RESCHEDULE, -1: none came yet',
-    terminate_generation SimpleAggregateFunction(max, Int64) COMMENT 'highest generation of TERMINATE, -1: none came yet',
-    deleted              SimpleAggregateFunction(max, UInt8) COMMENT '1 once DELETE came',
-    first_seen_ms        SimpleAggregateFunction(min, Int64) COMMENT 'earliest record timestamp that names the workflow, Unix milliseconds',
-    last_seen_ms         SimpleAggregateFunction(max, Int64) COMMENT 'latest record timestamp that names the workflow, Unix milliseconds'
+    user_id       UUID,
+    workflow_id   UUID,
+    kind          SimpleAggregateFunction(max, Tuple(time_ms Int64, record_offset Int64, kind String))
+                  COMMENT 'kind of the newest WORKFLOWS event; an empty kind: none came yet',
+    build         SimpleAggregateFunction(max, Tuple(generation Int64, time_ms Int64))
+                  COMMENT 'highest generation of BUILD and RESCHEDULE and its record time; generation -1: none came yet',
+    terminate     SimpleAggregateFunction(max, Tuple(generation Int64, time_ms Int64))
+                  COMMENT 'highest generation of TERMINATE and its record time; generation -1: none came yet',
+    deleted_ms    SimpleAggregateFunction(max, Int64) COMMENT 'record time of DELETE, Unix milliseconds; 0: none came yet',
+    first_seen_ms SimpleAggregateFunction(min, Int64) COMMENT 'earliest timestamp of the records behind this row, Unix milliseconds'
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (user_id, workflow_id)
@@ -46,8 +47,8 @@ SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory =
 -- Index of event keys: evidence that an event came before. Only rows with record_offset below the checkpoint count.
 CREATE TABLE IF NOT EXISTS event_keys
 (
-    key_hi        UInt64 COMMENT '48 bits of the UUIDv7 time inside the key (0: none), then the upper 16 of the 80 hash bits',
-    key_lo        UInt64 COMMENT 'the lower 64 hash bits',
+    key_hi        UInt64 COMMENT '48 bits of the UUIDv7 time inside the EventKey (0: none), then 16 more of the key',
+    key_lo        UInt64 COMMENT 'the lower 64 bits of the key',
     partition_id  UUID COMMENT 'id of the Kafka partition, as on its checkpoint rows',
     record_offset Int64 CODEC(Delta, LZ4),
     time_ms       Int64 CODEC(Delta, LZ4) COMMENT 'timestamp of the record, Unix milliseconds',
@@ -59,25 +60,24 @@ ORDER BY (key_hi, key_lo)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The same for log lines: one row for consecutive sequence numbers of one batch.
--- Only rows with last_offset below the checkpoint count.
+-- Only rows with last_offset below the checkpoint count. The job's id is in halves: UUIDs sort by their second one.
 CREATE TABLE IF NOT EXISTS log_runs
 (
-    job_id       UUID,
+    job_hi       UInt64,
+    job_lo       UInt64,
     attempt      UInt32 COMMENT 'attempt of the job, from 1',
     stream       Enum8('stdout' = 1, 'stderr' = 2),
     first_seq    UInt32,
     last_seq     UInt32 COMMENT 'inclusive',
     partition_id UUID COMMENT 'id of the Kafka partition, as on its checkpoint rows',
-    first_offset Int64,
-    last_offset  Int64 COMMENT 'inclusive; other records may lie between the first and the last',
-    min_time_ms  Int64 COMMENT 'earliest record timestamp of the lines, Unix milliseconds',
-    max_time_ms  Int64 COMMENT 'latest record timestamp of the lines, Unix milliseconds',
-    line_times   String COMMENT 'record timestamp of each line as little-endian 32-bit milliseconds after min_time_ms; empty when all are equal',
-    garbage_week UInt16 COMMENT 'weeks from 1970 to max_time_ms, by which rows are dropped'
+    last_offset  Int64 CODEC(Delta, LZ4) COMMENT 'highest offset of the lines',
+    min_time_ms  Int64 CODEC(Delta, LZ4) COMMENT 'earliest record timestamp of the lines, Unix milliseconds',
+    line_times   String COMMENT 'record timestamp of each line as little-endian 32-bit milliseconds after min_time_ms; empty: all are equal',
+    garbage_week UInt16 COMMENT 'weeks from 1970 to the latest record timestamp, by which rows are dropped'
 )
 ENGINE = MergeTree
 PARTITION BY garbage_week
-ORDER BY (job_id, attempt, stream, first_seq)
+ORDER BY (job_hi, job_lo, attempt, stream, first_seq)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Which log was counted: the identity of every topic, so that another cluster or a re-created topic is never mistaken for it.
@@ -109,3 +109,13 @@ CREATE TABLE IF NOT EXISTS progress
 ENGINE = ReplacingMergeTree(updated_at)
 ORDER BY (topic, partition)
 SETTINGS index_granularity = 1024;
+
+-- Server versions that were proved to keep the promise of the guarded insert (processor.selftest).
+CREATE TABLE IF NOT EXISTS selftests
+(
+    server_version String,
+    schema_version UInt32,
+    passed_at      DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(passed_at)
+ORDER BY (server_version, schema_version);

@@ -1,0 +1,78 @@
+"""The command line of the processor: `chronoverse-processor run`."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final, NoReturn, TypeVar
+
+import click
+import structlog
+
+from analytics import settings as environment
+from analytics.errors import Retryable, Stop
+from analytics.settings import InvalidSettings
+from analytics.telemetry import configure_logging
+from processor.settings import ProcessorSettings
+
+EXIT_STOP: Final = 65  # EX_DATAERR of sysexits.h: a person must look, a restart does not help
+EXIT_INVALID_SETTINGS: Final = 78  # EX_CONFIG
+_PAUSE_S: Final = 1.0
+
+_log = structlog.get_logger("processor")
+T = TypeVar("T")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="chronoverse-analytics")
+def main() -> None:
+    """Count Chronoverse's events into ClickHouse, each exactly once. Configured by environment variables."""
+
+
+@main.command()
+def run() -> None:
+    """Consume, count and report until SIGTERM or SIGINT.
+
+    Exit codes: 0 after a signal, 65 when going on could make numbers wrong, 78 when a setting is invalid.
+    """
+    try:
+        settings = environment.load(ProcessorSettings)
+    except InvalidSettings as error:
+        _end(str(error), EXIT_INVALID_SETTINGS)
+    configure_logging(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    from processor.run import (
+        Processor,  # loads the clients of Kafka and ClickHouse, which --help does not need
+    )
+
+    try:
+        processor = Processor(settings)
+        if until_it_works(processor.prepare, stop):
+            processor.run(stop)
+    except Stop as error:
+        _log.error("stopped", why=str(error))
+        _end(str(error), EXIT_STOP)
+
+
+def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
+    """Call `action` until it raises no Retryable; return False when `stop` is set before."""
+    while not stop.is_set():
+        try:
+            action()
+        except Retryable as error:
+            _log.warning("not_ready", error=str(error), again_in_s=_PAUSE_S)
+            stop.wait(_PAUSE_S)
+        else:
+            return True
+    return False
+
+
+def _end(message: str, code: int) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

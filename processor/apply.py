@@ -1,0 +1,111 @@
+"""One batch, from decoded events to a checkpoint read back: the protocol of docs/design.md on one screen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from analytics.store.pool import Pool
+from processor import metrics
+from processor.dead_letter import DeadLetters
+from processor.decode.events import Decoded, Keyed, Lines
+from processor.event_index import EventIndex
+from processor.fold import Rows, additions, fold
+from processor.ledger import Ledger
+from processor.line_index import LineIndex
+from processor.model import Checkpoint, OffsetRange, Partition
+from processor.workflow_facts import write_facts
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where batches go: shared by all partitions and threads."""
+
+    plain: Pool
+    columns: Pool
+    ledger: Ledger
+    dead_letters: DeadLetters
+    horizon_ms: int
+    filter_bytes: int
+
+
+class _Firsts(NamedTuple):
+    keyed: list[Keyed]
+    lines: list[Lines]
+    named: list[int]
+
+
+class PartitionWriter:
+    """Applies the batches of one partition from one checkpoint on, one after the other.
+
+    After CheckpointMoved it is of no use any more: a new one begins at the new checkpoint.
+    """
+
+    def __init__(self, partition: Partition, topic_id: UUID, checkpoint: Checkpoint, stores: Stores) -> None:
+        self.partition, self.checkpoint = partition, checkpoint
+        self._topic_id, self._stores = topic_id, stores
+        self._events = EventIndex(
+            partition,
+            stores.plain,
+            stores.columns,
+            horizon_ms=stores.horizon_ms,
+            filter_bytes=stores.filter_bytes,
+        )
+        self._lines = LineIndex(partition, stores.plain, horizon_ms=stores.horizon_ms)
+        self._ghosts = 0
+
+    def apply(self, batch: Decoded) -> None:
+        """Count every first-seen event of the batch, which begins at the checkpoint, and move the checkpoint.
+
+        Raises Retryable: nothing was counted, or it is not known; the same call again is right.
+        Raises CheckpointMoved: the batch must be dropped. Raises Stop: a person must look.
+        """
+        assert batch.first == self.checkpoint.next_offset, "batches follow each other without a gap"
+        if batch.rejected:
+            self._stores.dead_letters.park(self.partition, self._topic_id, batch.rejected)
+        write_facts(self._stores.plain, batch.facts)
+        firsts = self._drop_repeats(batch)  # the index is durable when this returns
+        self._move(batch, self._fold(batch, firsts))
+        self._events.applied(batch.named)
+        self._meter(batch, firsts)
+
+    def _drop_repeats(self, batch: Decoded) -> _Firsts:
+        """Return what counts, and write every event of the batch into the index."""
+        below = batch.first
+        named = self._events.first_named(batch.named, below)
+        events = Keyed.concatenate(batch.keyed) if batch.keyed else None
+        keyed = [] if events is None else [events.where(self._events.first_events(events, below))]
+        self._events.write(events, {one: batch.named[one] for one in named})
+        lines: list[Lines] = []
+        if batch.lines:
+            all_lines = Lines.concatenate(batch.lines)
+            lines = [all_lines.where(self._lines.first_lines(all_lines, batch.streams, below))]
+            self._lines.write(all_lines, batch.streams)
+        return _Firsts(keyed, lines, named)
+
+    def _fold(self, batch: Decoded, firsts: _Firsts) -> Rows | None:
+        added = additions(firsts.keyed, firsts.lines, [batch.named[one] for one in firsts.named])
+        return fold(added, batch.owners) if len(added.owner) else None
+
+    def _move(self, batch: Decoded, rows: Rows | None) -> None:
+        offsets = OffsetRange(batch.first, batch.end)
+        ledger, epoch = self._stores.ledger, batch.leader_epoch
+        while not ledger.apply(self.partition, offsets, rows, leader_epoch=epoch, ghosts=self._ghosts):
+            self._ghosts += 1
+            metrics.GHOST_TOKENS.inc()
+        self._ghosts = 0
+        self.checkpoint = Checkpoint(batch.end, epoch)
+
+    def _meter(self, batch: Decoded, firsts: _Firsts) -> None:
+        topic = self.partition.topic
+        metrics.RECORDS.labels(topic).inc(batch.records)
+        metrics.BATCH_RECORDS.labels(topic).observe(batch.records)
+        metrics.GAPS.labels(topic).inc(batch.end - batch.first - batch.records)
+        repeats = _rows(batch.keyed) + _rows(batch.lines) - _rows(firsts.keyed) - _rows(firsts.lines)
+        metrics.REPEATS.labels(topic).inc(repeats)
+        for why, count in batch.skipped.items():
+            metrics.SKIPPED.labels(topic, why).inc(count)
+
+
+def _rows(parts: Sequence[Keyed] | Sequence[Lines]) -> int:
+    return sum(len(part.owner) for part in parts)

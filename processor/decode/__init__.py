@@ -1,0 +1,1 @@
+"""From the bytes of records to columns of events: pure, and the only place that knows Chronoverse's JSON."""

@@ -1,0 +1,175 @@
+"""What decoding yields: columns of events, and the few things that are not worth columns."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from processor.ids import Int64s, UInt64s, parse_id
+
+Bools = npt.NDArray[np.bool_]
+
+
+class RecordLike(Protocol):
+    """A Kafka record, as confluent_kafka gives it; only a malformed one is kept."""
+
+    def value(self) -> bytes | None: ...  # noqa: D102 -- as in confluent_kafka
+    def key(self) -> bytes | None: ...  # noqa: D102
+    def headers(self) -> list[tuple[str, bytes | None]] | None: ...  # noqa: D102
+    def offset(self) -> int: ...  # noqa: D102
+    def timestamp(self) -> tuple[int, int]: ...  # noqa: D102
+    def leader_epoch(self) -> int | None: ...  # noqa: D102
+
+
+class Records(NamedTuple):
+    """Some consecutive records of one partition; `times_ms` and `offsets` are columns beside them."""
+
+    records: Sequence[RecordLike]
+    times_ms: Int64s
+    offsets: Int64s
+
+
+class Rejected(NamedTuple):
+    """A malformed record and why it is one."""
+
+    record: RecordLike
+    reason: str
+
+
+class Columns:
+    """Mixed into named tuples of columns of equal length."""
+
+    def where(self, mask: Bools) -> Self:
+        """Return the rows for which the mask is true."""
+        return type(self)(*(column[mask] for column in self))  # type: ignore[attr-defined]
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of all parts, in their order."""
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+class _Keyed(NamedTuple):
+    owner: Int64s
+    at_s: Int64s
+    jobs: Int64s
+    seconds: Int64s
+    lines: Int64s
+    line_bytes: Int64s
+    time_ms: Int64s
+    offset: Int64s
+    key_hi: UInt64s
+    key_lo: UInt64s
+    has_key: Bools
+
+
+class Keyed(Columns, _Keyed):
+    """Events whose identity is their EventKey, or (`has_key` false) their place in the log.
+
+    `owner` is a position in `Owners`, `at_s` the Unix second to which the event belongs, `time_ms` the timestamp
+    of its record.
+    """
+
+
+_NONE: Final = np.zeros(0, np.int64)
+_NO_KEY: Final = np.zeros(0, np.uint64)
+NO_EVENTS: Final = Keyed(
+    _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NO_KEY, _NO_KEY, np.zeros(0, bool)
+)
+
+
+class _Lines(NamedTuple):
+    owner: Int64s
+    at_s: Int64s
+    line_bytes: Int64s
+    time_ms: Int64s
+    offset: Int64s
+    stream: Int64s
+    sequence: Int64s
+
+
+class Lines(Columns, _Lines):
+    """Log lines whose identity is their place in a stream: `stream` is a position in `Decoded.streams`."""
+
+
+class Stream(NamedTuple):
+    """One output stream of one attempt of a job: what the EventKey of a log line begins with."""
+
+    job: int
+    attempt: int
+    name: str
+
+
+class Owners:
+    """The distinct pairs of user and workflow in a batch, as their events spell them."""
+
+    def __init__(self) -> None:
+        self.index: dict[str, int] = {}
+        self.users: list[int] = []
+        self.workflows: list[int] = []
+
+    def of(self, user: str, workflow: str) -> int:
+        """Return the position of the pair, a new one if need be. Raises ValueError when one is no id."""
+        text = user + workflow
+        known = self.index.get(text)
+        if known is None:
+            self.users.append(parse_id(user))
+            try:
+                self.workflows.append(parse_id(workflow))
+            except ValueError:
+                self.users.pop()
+                raise
+            known = self.index[text] = len(self.users) - 1
+        return known
+
+
+class Named(NamedTuple):
+    """The first record of a batch that names a workflow in canonical spelling."""
+
+    owner: int
+    time_ms: int
+    offset: int
+
+
+NONE_YET: Final = (-1, 0)
+
+
+@dataclass
+class Facts:
+    """What records say of a workflow besides numbers: every value merges by maximum, `first_seen_ms` by minimum."""
+
+    first_seen_ms: int
+    kind: tuple[int, int, str] = (0, 0, "")  # record time, offset, kind
+    build: tuple[int, int] = NONE_YET  # generation, record time
+    terminate: tuple[int, int] = NONE_YET
+    deleted_ms: int = 0
+
+
+@dataclass
+class Decoded:
+    """All that one run of offsets [first, end) of a partition holds."""
+
+    first: int
+    end: int
+    leader_epoch: int = -1
+    owners: Owners = field(default_factory=Owners)
+    keyed: list[Keyed] = field(default_factory=list)
+    lines: list[Lines] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
+    named: dict[int, Named] = field(default_factory=dict)  # by workflow id
+    facts: dict[tuple[int, int], Facts] = field(default_factory=dict)  # by user id, workflow id
+    rejected: list[Rejected] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    value_bytes: int = 0
+
+    def fact(self, user: int, workflow: int, time_ms: int) -> Facts:
+        """Return the facts of a workflow, to be added to."""
+        facts = self.facts.get((user, workflow))
+        if facts is None:
+            facts = self.facts[user, workflow] = Facts(time_ms)
+        facts.first_seen_ms = min(facts.first_seen_ms, time_ms)
+        return facts

@@ -1,0 +1,44 @@
+"""Batches in the making: records are decoded as they arrive, so that only columns have to be kept."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from processor.decode.analytics import decode_analytics
+from processor.decode.events import Decoded, RecordLike, Records
+from processor.decode.job_logs import LogDecoder
+from processor.decode.workflows import decode_workflows
+
+TOPICS: Final = ("analytics", "workflows", "job_logs")
+
+
+class Gathering:
+    """A growing run of records of one partition. `first` is the offset at which it begins."""
+
+    def __init__(self, topic: str, first: int) -> None:
+        self.batch = Decoded(first, first)
+        self._decode = _decoder(topic, self.batch)
+
+    def add(self, records: Sequence[RecordLike]) -> None:
+        """Decode records, which are in the order of the log and lie behind those added before."""
+        batch = self.batch
+        times_ms = np.array([time_ms for _, time_ms in (record.timestamp() for record in records)], np.int64)
+        self._decode(Records(records, times_ms, _offsets(records)))
+        batch.end = records[-1].offset() + 1
+        batch.records += len(records)
+        batch.value_bytes += sum(len(record.value() or b"") for record in records)
+
+
+def _decoder(topic: str, batch: Decoded) -> Callable[[Records], None]:
+    if topic == "job_logs":
+        return LogDecoder(batch).decode
+    decode = {"analytics": decode_analytics, "workflows": decode_workflows}[topic]
+    return lambda records: decode(records, batch)
+
+
+def _offsets(records: Sequence[RecordLike]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    first, last = records[0].offset(), records[-1].offset()
+    if last - first + 1 == len(records):
+        return np.arange(first, last + 1)
+    return np.array([record.offset() for record in records], np.int64)

@@ -1,0 +1,181 @@
+"""Topic `job_logs`: one record a log line.
+
+A regular EventKey is `log:<job>:<stream>:<number>`, from the second attempt on
+`log:<job>:attempt:<attempt>:<stream>:<number>`, with the job in canonical spelling and the fields of the record:
+such a line is known by its stream and number. One of any other form is known by its EventKey, like a job.
+"""
+
+import re
+from typing import Annotated, Final, Literal
+
+import msgspec
+import numpy as np
+
+from processor.decode.careful import UINT32_MAX, Line, Malformed, read_job_logs
+from processor.decode.events import Decoded, Keyed, Lines, Records, Rejected, Stream
+from processor.decode.keys import hashed_key
+from processor.decode.times import line_second
+from processor.ids import parse_id
+
+
+class _PlainLine(msgspec.Struct, gc=False):
+    """A line with all it needs; anything else is read carefully."""
+
+    EventKey: str
+    JobID: str
+    WorkflowID: str
+    UserID: str
+    Message: str
+    TimeStamp: str
+    SequenceNum: Annotated[int, msgspec.Meta(ge=0, le=UINT32_MAX)]
+    Stream: Literal["stdout", "stderr"]
+
+
+class _Source:
+    """What is the same in all lines of a stream, as their records spell it."""
+
+    __slots__ = ("index", "job", "owner", "stream", "user", "workflow")
+
+    def __init__(self, index: int, owner: int, line: _PlainLine) -> None:
+        self.index, self.owner = index, owner
+        self.job, self.stream, self.user, self.workflow = (
+            line.JobID,
+            line.Stream,
+            line.UserID,
+            line.WorkflowID,
+        )
+
+    def is_of(self, line: _PlainLine) -> bool:
+        return (
+            self.job == line.JobID
+            and self.stream == line.Stream
+            and self.user == line.UserID
+            and self.workflow == line.WorkflowID
+        )
+
+
+_decode_line: Final = msgspec.json.Decoder(_PlainLine).decode
+_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)  # TypeError: a tombstone
+_ATTEMPT: Final = re.compile(r":attempt:([1-9]\d{0,9})", re.ASCII)
+
+
+class LogDecoder:
+    """Decodes records of topic `job_logs` of one batch; it remembers the streams of that batch."""
+
+    def __init__(self, into: Decoded) -> None:
+        self._into = into
+        self._sources: dict[str, _Source] = {}
+        self._streams: dict[Stream, int] = {}
+
+    def decode(self, chunk: Records) -> None:
+        """Decode some records."""
+        rows: list[tuple[int, int, int, int, int, int]] = []
+        times_ms, sources = chunk.times_ms.tolist(), self._sources
+        for at, record in enumerate(chunk.records):
+            value = record.value()
+            try:
+                line = _decode_line(value)  # type: ignore[arg-type] # None raises TypeError
+                if not value.isascii():  # type: ignore[union-attr] # bytes outside of the fields are not checked
+                    value.decode()  # type: ignore[union-attr]
+                prefix, _, number = line.EventKey.rpartition(":")
+                source = sources.get(prefix)
+                if source is None or not source.is_of(line):
+                    source = self._new_source(prefix, line)
+                if number != str(line.SequenceNum):
+                    raise ValueError("the EventKey has another number than the field")
+                second = line_second(line.TimeStamp, times_ms[at])
+            except _NOT_PLAIN:
+                self._read_carefully(chunk, at)
+                continue
+            rows.append(
+                (at, source.owner, second, _utf8_length(line.Message), source.index, line.SequenceNum)
+            )
+        if rows:
+            self._into.lines.append(_columns(chunk, np.array(rows)))
+
+    def _new_source(self, prefix: str, line: _PlainLine) -> _Source:
+        """Return the stream of a line with a regular EventKey. Raises ValueError for any other."""
+        job = parse_id(line.JobID)
+        stream = Stream(job, _attempt(prefix, line.JobID, line.Stream), line.Stream)
+        owner = self._into.owners.of(line.UserID, line.WorkflowID)
+        source = self._sources[prefix] = _Source(self._index_of(stream), owner, line)
+        return source
+
+    def _index_of(self, stream: Stream) -> int:
+        index = self._streams.setdefault(stream, len(self._streams))
+        if index == len(self._into.streams):
+            self._into.streams.append(stream)
+        return index
+
+    def _read_carefully(self, chunk: Records, at: int) -> None:
+        record = chunk.records[at]
+        try:
+            line = read_job_logs(record.value())
+        except Malformed as error:
+            self._into.rejected.append(Rejected(record, error.reason))
+        else:
+            self._take(line, chunk, at)
+
+    def _take(self, line: Line, chunk: Records, at: int) -> None:
+        owner = self._into.owners.of(line.user, line.workflow)
+        second = line_second(line.time, int(chunk.times_ms[at]))
+        stream = _stream_of(line)
+        if stream is None:
+            self._into.keyed.append(_keyed(line.event_key, owner, second, line.message_bytes, chunk, at))
+        else:
+            row = (at, owner, second, line.message_bytes, self._index_of(stream), line.sequence)
+            self._into.lines.append(_columns(chunk, np.array([row])))
+
+
+def _attempt(prefix: str, job: str, stream: str) -> int:
+    """Return the attempt in `log:<job>[:attempt:<n>]:<stream>`. Raises ValueError for any other text."""
+    head, tail = f"log:{job.lower()}", f":{stream}"
+    if not prefix.startswith(head) or not prefix.endswith(tail) or len(prefix) < len(head) + len(tail):
+        raise ValueError("no regular EventKey")
+    middle = prefix[len(head) : len(prefix) - len(tail)]
+    if not middle:
+        return 1
+    match = _ATTEMPT.fullmatch(middle)
+    if match is None or not 1 < int(match[1]) <= UINT32_MAX:
+        raise ValueError("no regular EventKey")
+    return int(match[1])
+
+
+def _stream_of(line: Line) -> Stream | None:
+    """Return the stream of a line with a regular EventKey, or with none; None for any other."""
+    job = parse_id(line.job)
+    if not line.event_key:
+        return Stream(job, 1, line.stream)
+    prefix, _, number = line.event_key.rpartition(":")
+    try:
+        attempt = _attempt(prefix, line.job, line.stream)
+    except ValueError:
+        return None
+    return Stream(job, attempt, line.stream) if number == str(line.sequence) else None
+
+
+def _utf8_length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _columns(chunk: Records, rows: "np.ndarray[tuple[int, int], np.dtype[np.int64]]") -> Lines:
+    at, owner, second, length, stream, sequence = rows.T
+    return Lines(owner, second, length, chunk.times_ms[at], chunk.offsets[at], stream, sequence)
+
+
+def _keyed(event_key: str, owner: int, second: int, length: int, chunk: Records, at: int) -> Keyed:
+    hi, lo = hashed_key(event_key)
+    one, here = np.ones(1, np.int64), slice(at, at + 1)
+    return Keyed(
+        owner=one * owner,
+        at_s=one * second,
+        jobs=one * 0,
+        seconds=one * 0,
+        lines=one,
+        line_bytes=one * length,
+        time_ms=chunk.times_ms[here],
+        offset=chunk.offsets[here],
+        key_hi=np.array([hi], np.uint64),
+        key_lo=np.array([lo], np.uint64),
+        has_key=one.astype(bool),
+    )

@@ -1,0 +1,95 @@
+"""Keys of the duplicate index: 128 bits that are a pure function of the EventKey.
+
+The upper 48 bits are the UUIDv7 time of the id inside the EventKey (0 if it has none), so that what is recent
+lies together in the index. Below them there are two disjoint classes, told apart by the lowest half's top bit:
+
+1     `analytics:job:<id>:completed` with a canonical UUIDv7: the id itself, with a tag in place of its version.
+      No two of these EventKeys share a key.
+0     every other EventKey: 79 bits of its xxh3. Two of those share a key once in 2^79 pairs of the same
+      millisecond.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from processor.ids import UInt64s
+
+_PREFIX: Final = b"analytics:job:"
+_SUFFIX: Final = b":completed"
+_LENGTH: Final = len(_PREFIX) + 36 + len(_SUFFIX)
+_ID: Final = slice(len(_PREFIX), len(_PREFIX) + 36)
+_HYPHENS: Final = [len(_PREFIX) + at for at in (8, 13, 18, 23)]
+_FIXED_AT: Final = np.array([*range(len(_PREFIX)), *_HYPHENS, *range(_ID.stop, _LENGTH)])
+_FIXED: Final = np.frombuffer(_PREFIX + b"----" + _SUFFIX, dtype=np.uint8)
+_DIGITS_AT: Final = np.array([at for at in range(_ID.start, _ID.stop) if at not in _HYPHENS])
+_NO_DIGIT: Final = 255
+_DIGIT: Final = np.full(256, _NO_DIGIT, dtype=np.uint8)
+_DIGIT[np.frombuffer(b"0123456789abcdef", dtype=np.uint8)] = np.arange(16, dtype=np.uint8)
+
+_TAG_JOB_COMPLETED: Final = np.uint64(1 << 12)
+_VERSION: Final = np.uint64(0xF000)
+_V7: Final = np.uint64(0x7000)
+_ANY_V7: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
+)
+_HASH_LOW: Final = (1 << 63) - 1
+
+
+class Keys(NamedTuple):
+    """Index keys, by halves."""
+
+    hi: UInt64s
+    lo: UInt64s
+
+
+def workflow_key(workflow_id: int) -> tuple[int, int]:
+    """Return the key of `analytics:workflow:<id>`, whichever spelling the event had."""
+    text = f"{workflow_id:032x}"
+    return hashed_key(f"analytics:workflow:{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def hashed_key(event_key: str) -> tuple[int, int]:
+    """Return the key of any EventKey that is not of the regular form."""
+    found = _ANY_V7.search(event_key)
+    time_ms = int(found[0][:8] + found[0][9:13], 16) if found else 0
+    hashed = xxhash.xxh3_128_intdigest(event_key.encode("utf-8", "surrogatepass"))
+    return time_ms << 16 | hashed >> 64 & 0xFFFF, hashed & _HASH_LOW
+
+
+def job_keys(event_keys: Sequence[str]) -> Keys:
+    """Return the keys of EventKeys of JOBS events, most of which are of the regular form."""
+    if set(map(len, event_keys)) == {_LENGTH} and (joined := "".join(event_keys)).isascii():
+        keys, regular = _regular_keys(np.frombuffer(joined.encode(), dtype=np.uint8).reshape(-1, _LENGTH))
+        for at in np.flatnonzero(~regular).tolist():
+            keys.hi[at], keys.lo[at] = hashed_key(event_keys[at])
+        return keys
+    return _each_key(event_keys)
+
+
+def _each_key(event_keys: Sequence[str]) -> Keys:
+    pairs = [_one_key(event_key) for event_key in event_keys]
+    return Keys(np.array([hi for hi, _ in pairs], np.uint64), np.array([lo for _, lo in pairs], np.uint64))
+
+
+def _one_key(event_key: str) -> tuple[int, int]:
+    if len(event_key) == _LENGTH and event_key.isascii():
+        keys, regular = _regular_keys(np.frombuffer(event_key.encode(), dtype=np.uint8).reshape(1, _LENGTH))
+        if regular[0]:
+            return int(keys.hi[0]), int(keys.lo[0])
+    return hashed_key(event_key)
+
+
+def _regular_keys(characters: npt.NDArray[np.uint8]) -> tuple[Keys, npt.NDArray[np.bool_]]:
+    """Return keys and which of them hold, for EventKeys as rows of characters."""
+    digits = _DIGIT[characters[:, _DIGITS_AT]]
+    regular = (characters[:, _FIXED_AT] == _FIXED).all(axis=1) & (digits != _NO_DIGIT).all(axis=1)
+    octets = np.ascontiguousarray(digits[:, ::2] << 4 | digits[:, 1::2] & 15)
+    halves = octets.view(">u8").astype(np.uint64)
+    hi, lo = halves[:, 0].copy(), halves[:, 1].copy()
+    regular &= (hi & _VERSION == _V7) & (lo >> np.uint64(62) == 2)
+    return Keys(hi & ~_VERSION | _TAG_JOB_COMPLETED, lo), regular

@@ -1,0 +1,147 @@
+"""How old the numbers are: once a second, for every partition that is read, up to when everything is counted.
+
+The end of a partition is asked for, and the time noted *before* asking; when the checkpoint reaches that end,
+every record published before that time is counted.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import structlog
+from confluent_kafka.admin import AdminClient
+
+from analytics.errors import Retryable, Stop
+from analytics.store.pool import Pool, StatementFailed
+from processor.source import Place
+from processor.topics import Topic, describe_topics, end_offsets, require_same
+
+_EVERY_S: Final = 1.0
+_CHECK_TOPICS_EVERY: Final = 15  # rounds
+_LEND_WITHIN_S: Final = 10.0
+_MOST_TARGETS: Final = 600
+
+_INSERT = """
+INSERT INTO progress (topic, partition, partition_id, partition_count, next_offset, end_offset, as_of_ms, updated_at)
+VALUES
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+class Position(NamedTuple):
+    """Where a partition is: the checkpoint, and the end of the log as the last fetch saw it (-1: unknown)."""
+
+    partition_id: UUID
+    next_offset: int
+    known_end: int
+
+
+class AsOf:
+    """The as-of time of one partition. Pure: times come from outside."""
+
+    def __init__(self) -> None:
+        self._targets: deque[tuple[int, int]] = deque()  # (end, Unix milliseconds before it was asked for)
+        self.as_of_ms = 0  # unknown
+
+    def aim(self, end: int, asked_ms: int) -> None:
+        """Note an end of the log and when it was asked for."""
+        if len(self._targets) < _MOST_TARGETS:
+            self._targets.append((end, asked_ms))
+
+    def reach(self, next_offset: int) -> None:
+        """Note the checkpoint."""
+        while self._targets and self._targets[0][0] <= next_offset:
+            self.as_of_ms = self._targets.popleft()[1]
+
+
+class FreshnessReporter:
+    """A thread that writes table `progress`; it finds out when the log is another one."""
+
+    def __init__(
+        self,
+        admin: AdminClient,
+        pool: Pool,
+        topics: Mapping[str, Topic],
+        positions: Callable[[], Mapping[Place, Position]],
+    ) -> None:
+        self._admin, self._pool, self._topics, self._positions = admin, pool, topics, positions
+        self._counts = {name: topic.partitions for name, topic in topics.items()}
+        self._as_of: dict[Place, AsOf] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="freshness", daemon=True)
+        self._failure: Stop | None = None
+
+    def start(self) -> None:
+        """Begin to report."""
+        self._thread.start()
+
+    def require_no_failure(self) -> None:
+        """Raise what the reporter found out about the log, if anything."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Report no more."""
+        self._ended.set()
+        self._thread.join(_LEND_WITHIN_S)
+
+    def _run(self) -> None:
+        rounds = 0
+        while not self._ended.wait(_EVERY_S):
+            rounds += 1
+            try:
+                if rounds % _CHECK_TOPICS_EVERY == 0:
+                    self._check_topics()
+                self._report()
+            except Stop as error:
+                self._failure = error
+                return
+            except (Retryable, StatementFailed) as error:
+                _log.warning("freshness_not_reported", error=str(error))
+
+    def _check_topics(self) -> None:
+        for name, found in describe_topics(self._admin).items():
+            require_same(self._topics[name], found)
+            if found.partitions != self._counts[name]:
+                _log.error(
+                    "partitions_added", topic=name, known=self._topics[name].partitions, now=found.partitions
+                )
+                self._counts[name] = found.partitions
+
+    def _report(self) -> None:
+        positions = self._positions()
+        self._as_of = {place: self._as_of.get(place, AsOf()) for place in positions}
+        if not positions:
+            return
+        asked_ms = time.time_ns() // 1_000_000
+        ends = end_offsets(self._admin, list(positions))
+        for place, position in positions.items():
+            # A broker may be wrong about the end (tansu is); the last fetch knows better.
+            ends[place] = max(ends[place], position.known_end)
+            self._as_of[place].aim(ends[place], asked_ms)
+        latest = self._positions()
+        for place in positions.keys() & latest.keys():
+            self._as_of[place].reach(latest[place].next_offset)
+        self._write({place: latest[place] for place in positions.keys() & latest.keys()}, ends)
+
+    def _write(self, positions: Mapping[Place, Position], ends: Mapping[Place, int]) -> None:
+        if not positions:
+            return
+        places, now = list(positions), datetime.now(UTC)
+        columns: list[list[object]] = [
+            [topic for topic, _ in places],
+            [number for _, number in places],
+            [positions[place].partition_id for place in places],
+            [self._counts[topic] for topic, _ in places],
+            [positions[place].next_offset for place in places],
+            [ends[place] for place in places],
+            [self._as_of[place].as_of_ms for place in places],
+            [now] * len(places),
+        ]
+        with self._pool.lend(_LEND_WITHIN_S) as connection:
+            connection.insert(_INSERT, columns, settings={"async_insert": 0})

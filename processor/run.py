@@ -1,0 +1,91 @@
+"""Composes the processor: settings in, a running pipeline out."""
+
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from analytics.metrics import serve_metrics
+from analytics.store.checks import check_schema
+from analytics.store.pool import Pool
+from processor.apply import Stores
+from processor.dead_letter import DeadLetters
+from processor.freshness import FreshnessReporter
+from processor.kafka import admin_config, producer_config
+from processor.lane import Limits
+from processor.ledger import Ledger
+from processor.pipeline import Pipeline
+from processor.selftest import prove_guards
+from processor.settings import ProcessorSettings
+from processor.source import Source
+from processor.topics import Topic, describe_topics, identify
+
+_STORE_TIMEOUT_S: Final = 60.0  # well below max.poll.interval.ms
+_FILTERS_BYTES: Final = 64 << 20  # of all partitions together
+_LARGEST_FILTER_BYTES: Final = 8 << 20
+_SMALLEST_FILTER_BYTES: Final = 1 << 20
+
+_log = structlog.get_logger(__name__)
+
+
+class Processor:
+    """One member of the consumer group."""
+
+    def __init__(self, settings: ProcessorSettings) -> None:
+        self._settings = settings
+        size = settings.processor_workers
+        self._plain = Pool(settings, size=size + 1, timeout_s=_STORE_TIMEOUT_S)
+        self._columns = Pool(settings, size=size, timeout_s=_STORE_TIMEOUT_S, numpy=True)
+        self._admin = AdminClient(admin_config(settings))
+        self._topics: Mapping[str, Topic] = {}
+        serve_metrics(settings.metrics_port)
+
+    def prepare(self) -> None:
+        """Check what exactly-once rests on. Raises Retryable when something is away, Stop when it is wrong."""
+        with self._plain.lend(_STORE_TIMEOUT_S) as connection:
+            check_schema(
+                connection, min_deduplication_window=self._settings.processor_min_deduplication_window
+            )
+        prove_guards(self._plain, self._columns)
+        self._topics = identify(self._plain, describe_topics(self._admin))
+
+    def run(self, stop: threading.Event) -> None:
+        """Count until `stop` is set. Raises Stop."""
+        source = Source(self._settings)
+        pipeline = self._pipeline(source)
+        freshness = FreshnessReporter(self._admin, self._plain, self._topics, pipeline.positions)
+        freshness.start()
+        _log.info("running", group=self._settings.kafka_consumer_group)
+        try:
+            pipeline.run(stop, freshness.require_no_failure)
+        finally:
+            source.close()
+            freshness.stop()
+            self._plain.close()
+            self._columns.close()
+        _log.info("stopped")
+
+    def _pipeline(self, source: Source) -> Pipeline:
+        settings = self._settings
+        stores = Stores(
+            plain=self._plain,
+            columns=self._columns,
+            ledger=Ledger(self._plain, self._columns),
+            dead_letters=DeadLetters(Producer(producer_config(settings))),
+            horizon_ms=settings.horizon_ms,
+            filter_bytes=filter_bytes(self._topics["analytics"].partitions),
+        )
+        limits = Limits(
+            records=settings.processor_max_batch_records,
+            value_bytes=settings.processor_max_batch_bytes,
+            min_interval_s=settings.processor_min_interval,
+        )
+        return Pipeline(source, self._admin, self._topics, stores, limits, settings.processor_workers)
+
+
+def filter_bytes(partitions: int) -> int:
+    """Return how much memory the filter of one partition may take, were all of them read here."""
+    return max(_SMALLEST_FILTER_BYTES, min(_LARGEST_FILTER_BYTES, _FILTERS_BYTES // partitions))

@@ -1,0 +1,48 @@
+"""What the processor reads from the environment."""
+
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from analytics.settings import Addresses, GoDuration, Settings
+from analytics.store.migrate import DEDUPLICATION_WINDOW
+
+ROWS_PER_RECORD: Final = 6
+"""A record becomes at most so many rows: total, day and quarter hour, each of the workflow and of the user."""
+
+MOST_BATCH_RECORDS: Final = 83_000
+"""So that the rows of a batch and its checkpoint stay under 500,000: far below the size that ClickHouse cuts."""
+
+
+class ProcessorSettings(Settings):
+    """The settings of `chronoverse-processor`."""
+
+    kafka_brokers: Addresses = ("127.0.0.1:9092",)
+    kafka_consumer_group: Annotated[str, Field(min_length=1)] = "analytics-processor"
+    kafka_tls_enabled: bool = False
+    kafka_tls_ca_file: Path | None = None
+    kafka_tls_cert_file: Path | None = None
+    kafka_tls_key_file: Path | None = None
+    kafka_session_timeout: GoDuration = 45.0
+    kafka_heartbeat_interval: GoDuration = 3.0
+
+    processor_max_batch_records: Annotated[int, Field(ge=1_000, le=MOST_BATCH_RECORDS)] = MOST_BATCH_RECORDS
+    processor_max_batch_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 30)] = 32 << 20
+    processor_min_interval: GoDuration = 0.05
+    processor_horizon: GoDuration = 336 * 3600.0
+    processor_min_deduplication_window: Annotated[int, Field(ge=1)] = DEDUPLICATION_WINDOW
+    processor_workers: Annotated[int, Field(ge=1, le=64)] = 2
+
+    @model_validator(mode="after")
+    def _require_tls_files(self) -> Self:
+        if self.kafka_tls_enabled and self.kafka_tls_ca_file is None:
+            raise ValueError("KAFKA_TLS_ENABLED needs KAFKA_TLS_CA_FILE")
+        if (self.kafka_tls_cert_file is None) != (self.kafka_tls_key_file is None):
+            raise ValueError("KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE go together")
+        return self
+
+    @property
+    def horizon_ms(self) -> int:
+        """How long, in record time, an EventKey is remembered."""
+        return round(self.processor_horizon * 1000)

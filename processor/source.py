@@ -1,0 +1,138 @@
+"""The Kafka consumer. It hands out records; where to begin and what was counted is decided elsewhere.
+
+Nothing happens inside the callbacks of a rebalance but taking notes: the binding assigns partitions by itself,
+from offsets that are not ours, when a callback raises. A partition is read only after `read()`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from processor.decode.events import RecordLike
+from processor.decode.gather import TOPICS
+from processor.kafka import consumer_config
+from processor.model import Checkpoint
+from processor.settings import ProcessorSettings
+
+AT_ONCE: Final = 1_000
+"""The most records of one poll: more of them fall out of the processor's cache before they are decoded."""
+
+_log = structlog.get_logger(__name__)
+
+Place = tuple[str, int]  # topic, partition
+
+
+@dataclass
+class Polled:
+    """What one poll brought. `lost` partitions are to be forgotten before `gained` ones are begun."""
+
+    records: dict[Place, list[RecordLike]] = field(default_factory=lambda: defaultdict(list))
+    lost: list[Place] = field(default_factory=list)
+    gained: list[Place] = field(default_factory=list)
+    out_of_range: dict[Place, int] = field(default_factory=dict)  # → the offset that is not in the log
+
+
+class Source:
+    """Records of the partitions that this member of the consumer group reads. For one thread."""
+
+    def __init__(self, settings: ProcessorSettings) -> None:
+        self._consumer = Consumer(consumer_config(settings))
+        self._reading: set[Place] = set()
+        self._polled = Polled()
+        self._failure: BaseException | None = None
+        self._consumer.subscribe(
+            list(TOPICS), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+
+    def poll(self, wait_s: float) -> Polled:
+        """Return what has arrived; wait for something to arrive at most `wait_s`."""
+        message = self._consumer.poll(wait_s)
+        messages = [] if message is None else [message, *self._consumer.consume(AT_ONCE - 1, 0)]
+        if self._failure is not None:
+            raise self._failure
+        for one in messages:
+            if one.error() is None:
+                self._polled.records[one.topic(), one.partition()].append(one)  # type: ignore[index, arg-type] # set
+            else:
+                self._note(one)
+        polled, self._polled = self._polled, Polled()
+        return polled
+
+    def read(self, place: Place, checkpoint: Checkpoint) -> None:
+        """Begin, or begin again, to read a partition at a checkpoint."""
+        self.leave(place)
+        start = TopicPartition(*place, checkpoint.next_offset)
+        if checkpoint.leader_epoch >= 0:  # the broker then notices that the log was cut
+            start = TopicPartition(*place, checkpoint.next_offset, leader_epoch=checkpoint.leader_epoch)
+        self._consumer.incremental_assign([start])
+        self._reading.add(place)
+
+    def leave(self, place: Place) -> None:
+        """Read a partition no more; nothing happens when it is not read."""
+        if place in self._reading:
+            self._reading.remove(place)
+            self._consumer.incremental_unassign([TopicPartition(*place)])
+
+    def pause(self, place: Place) -> None:
+        """Fetch no more of a partition for now."""
+        self._consumer.pause([TopicPartition(*place)])
+
+    def resume(self, place: Place) -> None:
+        """Go on with a partition that was paused."""
+        self._consumer.resume([TopicPartition(*place)])
+
+    def known_end(self, place: Place) -> int:
+        """Return the end of a partition as the last fetch saw it; -1 when it saw none yet."""
+        try:
+            return int(self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1])
+        except KafkaException:
+            return -1
+
+    def commit(self, offsets: Mapping[Place, int]) -> None:
+        """Tell the group how far it is. Only monitors of lag read that, so a failure does not matter."""
+        try:
+            self._consumer.commit(
+                offsets=[TopicPartition(*place, offset) for place, offset in offsets.items()],
+                asynchronous=True,
+            )
+        except KafkaException as error:
+            _log.debug("commit_failed", error=error.args[0].str())
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _note(self, message: Message) -> None:
+        error = message.error()
+        assert error is not None
+        topic, number = message.topic(), message.partition()
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and topic is not None and number is not None:
+            self._polled.out_of_range[topic, number] = message.offset() or 0
+        elif error.fatal():
+            raise KafkaException(error)
+        else:
+            _log.warning("kafka_error", error=error.str(), topic=topic, partition=number)
+
+    def _on_assign(self, consumer: Consumer, partitions: Iterable[TopicPartition]) -> None:
+        try:
+            self._polled.gained += [(one.topic, one.partition) for one in partitions]
+            consumer.incremental_assign([])  # ours come with read()
+        except BaseException as error:  # noqa: BLE001 -- see the head of this file: raised by poll()
+            self._failure = error
+
+    def _on_revoke(self, consumer: Consumer, partitions: Iterable[TopicPartition]) -> None:
+        try:
+            places = [(one.topic, one.partition) for one in partitions]
+            reading = [place for place in places if place in self._reading]
+            consumer.incremental_unassign([TopicPartition(*place) for place in reading])
+            self._reading.difference_update(reading)
+            self._polled.lost += places
+            self._polled.gained = [place for place in self._polled.gained if place not in places]
+            for place in places:
+                self._polled.records.pop(place, None)
+        except BaseException as error:  # noqa: BLE001 -- see the head of this file: raised by poll()
+            self._failure = error
