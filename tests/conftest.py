@@ -1,7 +1,8 @@
 """Fixtures for every suite: one real ClickHouse and one real broker a session, one fresh database a test."""
 
+import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,18 @@ def database(clickhouse: LocalClickHouse) -> Settings:
     settings = local_settings(clickhouse.address, f"test_{uuid.uuid4().hex[:12]}")
     migrate(settings)
     return settings
+
+
+@pytest.fixture(scope="session")
+def main_corpus() -> Callable[[], Path]:
+    """The file of the main corpus, which lies outside of the repository; CI fails where it is missing."""
+
+    def find() -> Path:
+        folder = Path(os.environ.get("CHRONOVERSE_CORPUS", Path(__file__).parents[2] / "shared" / "corpus"))
+        found = folder / "main.jsonl.gz"
+        if not found.exists():
+            missing = "the main corpus is not here: set CHRONOVERSE_CORPUS to its folder"
+            pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+        return found
+
+    return find

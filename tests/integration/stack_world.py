@@ -1,0 +1,166 @@
+"""A whole stack under a test: it plays records, waits until they are counted, and says what came out."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from confluent_kafka import Consumer, TopicPartition
+
+from sandbox.applied import COUNTED_TOPICS, Applied, AppliedReader
+from sandbox.directory import SandboxDirectory
+from sandbox.partitioner import partition_of
+from sandbox.play import play_records
+from sandbox.records import CorpusRecord, read_corpus
+from sandbox.stack import PARTITIONS, Stack, StackOptions
+from sandbox.totals import Answers, Asker, ExpectedTotals
+from tests.eventually import eventually
+
+COUNT_WITHIN_S = 240.0
+
+
+class Origin(NamedTuple):
+    """Where a record lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Log:
+    """The records played so far, and where the broker put them: in the order of the file within a partition."""
+
+    def __init__(self) -> None:
+        self.records: list[CorpusRecord] = []
+        self._next: Counter[tuple[str, int]] = Counter()
+        self.origins: list[Origin] = []
+
+    def add(self, records: Sequence[CorpusRecord]) -> None:
+        for record in records:
+            place = record.topic, partition_of(record.partition_key, PARTITIONS)
+            self.origins.append(Origin(*place, self._next[place]))
+            self._next[place] += 1
+        self.records += records
+
+    @property
+    def counted(self) -> int:
+        """How many of them the processors read."""
+        return sum(record.topic in COUNTED_TOPICS for record in self.records)
+
+
+class StackUnderTest:
+    """A running stack with a log of what was played into it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.log = Log()
+        self.running = stack.running()
+        self._applied = AppliedReader(stack.settings())
+        self._asker = Asker(self.running.grpc, Path(self.running.keys.private))
+
+    def play(self, records: Sequence[CorpusRecord], *, rate: float | None = None) -> None:
+        """Play records behind those played before."""
+        report = play_records(records, self.running.kafka, rate=rate)
+        assert report.ok, report
+        self.log.add(records)
+
+    @contextmanager
+    def playing(self, records: Sequence[CorpusRecord], *, rate: float) -> Iterator[threading.Thread]:
+        """Play records in a thread, to do something else meanwhile; returns when all are played."""
+        thread = threading.Thread(target=self.play, args=(records,), kwargs={"rate": rate})
+        thread.start()
+        try:
+            yield thread
+        finally:
+            thread.join()
+
+    def applied(self) -> int:
+        """How many records are applied."""
+        return (self._applied.read() or Applied()).records
+
+    def supervise(self) -> None:
+        """Start again what ended."""
+        self.stack.check(time.monotonic())
+
+    def await_counted(self) -> None:
+        """Return when everything played is applied: exactly so many records, none twice."""
+
+        def all_of_it() -> bool:
+            self.supervise()
+            return self.applied() >= self.log.counted
+
+        eventually(all_of_it, within_s=COUNT_WITHIN_S)
+        assert self.applied() == self.log.counted
+
+    def answers(self, expected: ExpectedTotals) -> Answers:
+        """What the service says of every expected user and workflow."""
+        return self._asker.ask(expected.users, expected)
+
+    def dead_letters(self) -> Counter[Origin]:
+        """How often each record lies in the dead-letter topic; every one must say why."""
+        found: Counter[Origin] = Counter()
+        for headers in read_headers(self.running.kafka, "analytics.dead_letter"):
+            assert headers["dead_letter.reason"]
+            topic, partition, offset = (
+                headers[f"dead_letter.{name}"].decode() for name in ("topic", "partition", "offset")
+            )
+            found[Origin(topic, int(partition), int(offset))] += 1
+        return found
+
+    def close(self) -> None:
+        self._applied.close()
+        self._asker.close()
+
+
+@contextmanager
+def running_stack(directory: Path, *, processors: int = 1) -> Iterator[StackUnderTest]:
+    """Run a stack of the test's own."""
+    with SandboxDirectory(directory).claim() as claimed:
+        stack = Stack(claimed, StackOptions(processors), report=lambda _: None)
+        try:
+            stack.start()
+            under_test = StackUnderTest(stack)
+            try:
+                yield under_test
+            finally:
+                under_test.close()
+        finally:
+            stack.stop()
+
+
+def records_of(path: Path) -> list[CorpusRecord]:
+    return list(read_corpus(path))
+
+
+def as_json(record: CorpusRecord) -> dict[str, object]:
+    """The record as the reference model reads it."""
+    fields: dict[str, object] = msgspec.to_builtins(record)
+    if record.value_b64 is None:
+        del fields["value_b64"]
+    return fields
+
+
+def read_headers(bootstrap: str, topic: str) -> list[dict[str, bytes]]:
+    """The headers of every record of a topic with two partitions."""
+    consumer = Consumer({
+        "bootstrap.servers": bootstrap,
+        "group.id": "reader-of-headers",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 50,
+    })  # fmt: skip
+    consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
+    headers, ends = [], 0
+    while ends < PARTITIONS:
+        message = consumer.poll(10)
+        assert message is not None, "the broker fell silent"
+        if message.error():
+            ends += 1
+        else:
+            headers.append(dict(message.headers() or []))
+    consumer.close()
+    return headers

@@ -1,0 +1,144 @@
+"""The main job: both corpora come out exactly, whatever happens to the processors meanwhile."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sandbox.records import CorpusRecord
+from sandbox.totals import Answers, ExpectedTotals, read_expected
+from tests.eventually import eventually
+from tests.integration.stack_world import Origin, StackUnderTest, as_json, records_of, running_stack
+from tests.reference import totals_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+SMALL = Path(__file__).parents[1] / "data" / "small.jsonl.gz"
+
+
+@pytest.fixture(params=["small", pytest.param("main", marks=pytest.mark.corpus)])
+def corpus(request, main_corpus) -> Path:
+    """A corpus file; its true totals lie beside it."""
+    return SMALL if request.param == "small" else main_corpus()
+
+
+def expected_of(corpus: Path) -> Path:
+    return corpus.with_name(corpus.name.replace(".jsonl.gz", ".expected.json"))
+
+
+def require_truth(world: StackUnderTest, corpus: Path) -> None:
+    """Every total, and every malformed record in the dead-letter topic, are as the corpus says."""
+    expected = read_expected(expected_of(corpus))
+    assert world.answers(expected) == answers_of(expected)
+    assert dict(world.dead_letters()).keys() == malformed_of(world, corpus)
+
+
+def answers_of(expected: ExpectedTotals) -> Answers:
+    return Answers(dict(expected.users), expected.workflows)
+
+
+def malformed_of(world: StackUnderTest, corpus: Path) -> set[Origin]:
+    lines = json.loads(expected_of(corpus).read_text())["malformed"]
+    return {world.log.origins[one["line"] - 1] for one in lines}
+
+
+def test_played_once(tmp_path, corpus):
+    """Every user, every workflow, every malformed record, which is parked once."""
+    with running_stack(tmp_path / "run") as world:
+        world.play(records_of(corpus))
+        world.await_counted()
+        require_truth(world, corpus)
+        assert set(world.dead_letters().values()) == {1}
+        unknown = json.loads(expected_of(corpus).read_text())["meta"]["user_without_valid_events"]
+        assert world.answers(ExpectedTotals({unknown: None}, [])).users == {unknown: None}
+
+
+def test_played_twice(tmp_path, corpus):
+    """Everything is a repeat the second time, but for JOBS without EventKey, which count again."""
+    records = records_of(corpus)
+    truth = totals_of(as_json(record) for record in records + records)
+    expected = msgspec.convert(truth, ExpectedTotals)
+    with running_stack(tmp_path / "run") as world:
+        world.play(records)
+        world.play(records)
+        world.await_counted()
+        assert world.answers(expected) == answers_of(expected)
+
+
+def test_two_processors(tmp_path, corpus):
+    """The partitions are shared, and the totals are the same."""
+    with running_stack(tmp_path / "run", processors=2) as world:
+        world.play(records_of(corpus))
+        world.await_counted()
+        require_truth(world, corpus)
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+def test_processors_are_killed_while_it_plays(tmp_path, corpus, processors):
+    """kill -9 in mid-batch, again and again, as soon as there is progress, at most once a second."""
+    records = records_of(corpus)
+    with running_stack(tmp_path / "run", processors=processors) as world:
+        killer = Killer(world)
+        with world.playing(records, rate=len(records) / 25) as player:
+            while player.is_alive():
+                killer.kill_after_progress(player)
+        world.await_counted()
+        require_truth(world, corpus)
+        assert killer.kills > 0
+
+
+class Killer:
+    """Kills the processors in turn."""
+
+    def __init__(self, world: StackUnderTest) -> None:
+        self.world, self.kills = world, 0
+
+    def kill_after_progress(self, player) -> None:
+        player.join(1.0)
+        before = self.world.applied()
+
+        def progress() -> bool:
+            self.world.supervise()
+            return self.world.applied() > before or not player.is_alive()
+
+        eventually(progress, within_s=60)
+        victim = self.world.stack.processors[self.kills % len(self.world.stack.processors)]
+        if victim.exit_code is None:
+            os.kill(victim.pid, signal.SIGKILL)
+            self.kills += 1
+
+
+def test_repeats_across_a_restart(tmp_path):
+    """What was counted before a graceful stop is recognised after it."""
+    records = records_of(SMALL)
+    half = len(records) // 2
+    with running_stack(tmp_path / "run") as world:
+        world.play(records[:half])
+        world.await_counted()
+        processor = world.stack.processors[0]
+        processor.stop()
+        assert processor.exit_code == 0, processor.last_words()
+        world.play(records)
+        world.await_counted()
+        truth = totals_of(as_json(record) for record in records[:half] + records)
+        expected = msgspec.convert(truth, ExpectedTotals)
+        assert world.answers(expected) == answers_of(expected)
+
+
+def test_malformed_records_in_bulk_stop_the_program_and_nothing_is_lost(tmp_path):
+    """A deployment error: exit code 65, and a processor that reads it right later finds all of it in the log."""
+    records = records_of(SMALL)
+    bad = [CorpusRecord(topic="analytics", partition_key="p", timestamp_ms=1, value="?") for _ in range(200)]
+    with running_stack(tmp_path / "run") as world:
+        world.play(records)
+        world.await_counted()
+        world.play(bad * 5)
+        processor = world.stack.processors[0]
+        eventually(lambda: processor.exit_code == 65, within_s=60)
+        assert "malformed" in processor.last_words()
+        assert world.applied() < world.log.counted
+        expected = read_expected(expected_of(SMALL))
+        assert world.answers(expected) == answers_of(expected)
