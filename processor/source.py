@@ -7,6 +7,7 @@ from offsets that are not ours, when a callback raises. A partition is read only
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 
 import structlog
@@ -54,11 +55,13 @@ class Source:
         messages = [] if message is None else [message, *self._consumer.consume(AT_ONCE - 1, 0)]
         if self._failure is not None:
             raise self._failure
-        for one in messages:
-            if one.error() is None:
-                self._polled.records[one.topic(), one.partition()].append(one)  # type: ignore[index, arg-type] # set
-            else:
-                self._note(one)
+        if any(map(Message.error, messages)):
+            for one in messages:
+                if one.error() is not None:
+                    self._note(one)
+            messages = [one for one in messages if one.error() is None]
+        for place, run in groupby(messages, key=_place):
+            self._polled.records[place] += run  # type: ignore[arg-type] # what its stubs call optional is set
         polled, self._polled = self._polled, Polled()
         return polled
 
@@ -136,3 +139,7 @@ class Source:
                 self._polled.records.pop(place, None)
         except BaseException as error:  # noqa: BLE001 -- see the head of this file: raised by poll()
             self._failure = error
+
+
+def _place(message: Message) -> Place:
+    return message.topic(), message.partition()  # type: ignore[return-value] # both are set on a record

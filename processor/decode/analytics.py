@@ -50,15 +50,16 @@ class _Jobs:
 
 def decode_analytics(chunk: Records, into: Decoded) -> None:
     """Decode records of topic `analytics`."""
-    jobs, owners = _Jobs(), into.owners
-    known, add = owners.index, jobs.add
+    jobs, known = _Jobs(), into.owners.index
+    keys, owners, seconds, places = jobs.keys, jobs.owner, jobs.seconds, jobs.at
     for at, record in enumerate(chunk.records):
         value = record.value()
         try:
             job = _decode_job(value)  # type: ignore[arg-type] # None raises TypeError
             if not value.isascii():  # type: ignore[union-attr] # bytes outside of the fields are not checked
                 value.decode()  # type: ignore[union-attr]
-            end_s = parse_time_s(job.Data.completed_at) if job.Data.completed_at else None
+            data = job.Data
+            end_s = parse_time_s(data.completed_at) if data.completed_at else None
             owner = known.get(job.UserID + job.WorkflowID)
             if owner is None:
                 owner = _new_owner(chunk, at, job.UserID, job.WorkflowID, into)
@@ -66,9 +67,12 @@ def decode_analytics(chunk: Records, into: Decoded) -> None:
             _read_carefully(chunk, at, into, jobs)
             continue
         if end_s is not None:
-            jobs.ends_s[len(jobs.keys)] = end_s
-        add(job.EventKey, owner, job.Data.job_execution_duration, at)
-    if jobs.keys:
+            jobs.ends_s[len(keys)] = end_s
+        keys.append(job.EventKey)  # in line, for this is the innermost loop of the program
+        owners.append(owner)
+        seconds.append(data.job_execution_duration)
+        places.append(at)
+    if keys:
         into.keyed.append(_columns(chunk, jobs))
 
 

@@ -14,8 +14,9 @@ Bools = npt.NDArray[np.bool_]
 
 
 class RecordLike(Protocol):
-    """A Kafka record, as confluent_kafka gives it; only a malformed one is kept."""
+    """A Kafka record, as confluent_kafka gives it; only a malformed one is kept. Its length is that of its value."""
 
+    def __len__(self) -> int: ...
     def value(self) -> bytes | None: ...  # noqa: D102 -- as in confluent_kafka
     def key(self) -> bytes | None: ...  # noqa: D102
     def headers(self) -> list[tuple[str, bytes | None]] | None: ...  # noqa: D102

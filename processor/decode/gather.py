@@ -23,11 +23,11 @@ class Gathering:
     def add(self, records: Sequence[RecordLike]) -> None:
         """Decode records, which are in the order of the log and lie behind those added before."""
         batch = self.batch
-        times_ms = np.array([time_ms for _, time_ms in (record.timestamp() for record in records)], np.int64)
+        times_ms = np.array([record.timestamp()[1] for record in records], np.int64)
         self._decode(Records(records, times_ms, _offsets(records)))
         batch.end = records[-1].offset() + 1
         batch.records += len(records)
-        batch.value_bytes += sum(len(record.value() or b"") for record in records)
+        batch.value_bytes += sum(map(len, records))
 
 
 def _decoder(topic: str, batch: Decoded) -> Callable[[Records], None]:

@@ -34,10 +34,10 @@ class _PlainLine(msgspec.Struct, gc=False):
 class _Source:
     """What is the same in all lines of a stream, as their records spell it."""
 
-    __slots__ = ("index", "job", "owner", "stream", "user", "workflow")
+    __slots__ = ("index", "job", "stream", "user", "workflow")
 
-    def __init__(self, index: int, owner: int, line: _PlainLine) -> None:
-        self.index, self.owner = index, owner
+    def __init__(self, index: int, line: _PlainLine) -> None:
+        self.index = index
         self.job, self.stream, self.user, self.workflow = (
             line.JobID,
             line.Stream,
@@ -54,6 +54,17 @@ class _Source:
         )
 
 
+class _Lists:
+    """Lines of one call, in lists that grow together; `at` is the position among its records."""
+
+    def __init__(self) -> None:
+        self.at: list[int] = []
+        self.source: list[int] = []
+        self.second: list[int] = []
+        self.length: list[int] = []
+        self.sequence: list[int] = []
+
+
 _decode_line: Final = msgspec.json.Decoder(_PlainLine).decode
 _NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)  # TypeError: a tombstone
 _ATTEMPT: Final = re.compile(r":attempt:([1-9]\d{0,9})", re.ASCII)
@@ -66,12 +77,21 @@ class LogDecoder:
         self._into = into
         self._sources: dict[str, _Source] = {}
         self._streams: dict[Stream, int] = {}
+        self._owner_of: list[int] = []  # by the index of a source
+        self._stream_of: list[int] = []
 
     def decode(self, chunk: Records) -> None:
         """Decode some records."""
-        rows: list[tuple[int, int, int, int, int, int]] = []
+        lines = _Lists()
+        at, of, seconds, lengths, sequences = (
+            lines.at,
+            lines.source,
+            lines.second,
+            lines.length,
+            lines.sequence,
+        )
         times_ms, sources = chunk.times_ms.tolist(), self._sources
-        for at, record in enumerate(chunk.records):
+        for place, record in enumerate(chunk.records):
             value = record.value()
             try:
                 line = _decode_line(value)  # type: ignore[arg-type] # None raises TypeError
@@ -81,24 +101,40 @@ class LogDecoder:
                 source = sources.get(prefix)
                 if source is None or not source.is_of(line):
                     source = self._new_source(prefix, line)
-                if number != str(line.SequenceNum):
+                sequence, message = line.SequenceNum, line.Message
+                if number != str(sequence):
                     raise ValueError("the EventKey has another number than the field")
-                second = line_second(line.TimeStamp, times_ms[at])
+                second = line_second(line.TimeStamp, times_ms[place])
             except _NOT_PLAIN:
-                self._read_carefully(chunk, at)
+                self._read_carefully(chunk, place)
                 continue
-            rows.append(
-                (at, source.owner, second, _utf8_length(line.Message), source.index, line.SequenceNum)
-            )
-        if rows:
-            self._into.lines.append(_columns(chunk, np.array(rows)))
+            at.append(place)  # in line, for this is an innermost loop of the program
+            of.append(source.index)
+            seconds.append(second)
+            lengths.append(len(message) if message.isascii() else len(message.encode()))
+            sequences.append(sequence)
+        if at:
+            self._into.lines.append(self._columns(chunk, lines))
+
+    def _columns(self, chunk: Records, lines: "_Lists") -> Lines:
+        at, source = np.array(lines.at), np.array(lines.source)
+        return Lines(
+            owner=np.array(self._owner_of)[source],
+            at_s=np.array(lines.second),
+            line_bytes=np.array(lines.length),
+            time_ms=chunk.times_ms[at],
+            offset=chunk.offsets[at],
+            stream=np.array(self._stream_of)[source],
+            sequence=np.array(lines.sequence),
+        )
 
     def _new_source(self, prefix: str, line: _PlainLine) -> _Source:
         """Return the stream of a line with a regular EventKey. Raises ValueError for any other."""
         job = parse_id(line.JobID)
         stream = Stream(job, _attempt(prefix, line.JobID, line.Stream), line.Stream)
-        owner = self._into.owners.of(line.UserID, line.WorkflowID)
-        source = self._sources[prefix] = _Source(self._index_of(stream), owner, line)
+        self._owner_of.append(self._into.owners.of(line.UserID, line.WorkflowID))
+        self._stream_of.append(self._index_of(stream))
+        source = self._sources[prefix] = _Source(len(self._owner_of) - 1, line)
         return source
 
     def _index_of(self, stream: Stream) -> int:
@@ -123,8 +159,9 @@ class LogDecoder:
         if stream is None:
             self._into.keyed.append(_keyed(line.event_key, owner, second, line.message_bytes, chunk, at))
         else:
-            row = (at, owner, second, line.message_bytes, self._index_of(stream), line.sequence)
-            self._into.lines.append(_columns(chunk, np.array([row])))
+            row = (owner, second, line.message_bytes, chunk.times_ms[at], chunk.offsets[at])
+            place = (self._index_of(stream), line.sequence)
+            self._into.lines.append(Lines(*(np.array([number]) for number in (*row, *place))))
 
 
 def _attempt(prefix: str, job: str, stream: str) -> int:
@@ -152,15 +189,6 @@ def _stream_of(line: Line) -> Stream | None:
     except ValueError:
         return None
     return Stream(job, attempt, line.stream) if number == str(line.sequence) else None
-
-
-def _utf8_length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
-
-
-def _columns(chunk: Records, rows: "np.ndarray[tuple[int, int], np.dtype[np.int64]]") -> Lines:
-    at, owner, second, length, stream, sequence = rows.T
-    return Lines(owner, second, length, chunk.times_ms[at], chunk.offsets[at], stream, sequence)
 
 
 def _keyed(event_key: str, owner: int, second: int, length: int, chunk: Records, at: int) -> Keyed:

@@ -11,6 +11,7 @@ lies together in the index. Below them there are two disjoint classes, told apar
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ class Keys(NamedTuple):
     lo: UInt64s
 
 
+@lru_cache(maxsize=1 << 15)
 def workflow_key(workflow_id: int) -> tuple[int, int]:
     """Return the key of `analytics:workflow:<id>`, whichever spelling the event had."""
     text = f"{workflow_id:032x}"

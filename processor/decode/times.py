@@ -2,18 +2,18 @@
 
 import re
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Final
 
 NS_PER_S: Final = 1_000_000_000
 _RFC3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
 )
+_MOST_SECONDS: Final = 1 << 14
+_seconds: dict[str, int] = {}  # of times in UTC that were found well formed, by their first 19 characters
 _EARLIEST_BEFORE_S: Final = 3600
 _LATEST_AFTER_S: Final = 300
 
 
-@lru_cache(maxsize=1 << 14)
 def _wall_clock_s(text: str) -> int:
     """Return Unix seconds of `2026-03-01T10:00:00`, read as UTC. Raises ValueError."""
     day = date.fromisoformat(text[:10])  # alone, so that 24:00:00 and leap seconds are refused below
@@ -40,9 +40,17 @@ def parse_time_ns(text: str) -> int:
 
 def parse_time_s(text: str) -> int:
     """Return the whole Unix second in which the time lies. Raises ValueError."""
-    if text[-1:] == "Z" and _is_fraction(text[19:-1]):
-        return _wall_clock_of(text[:19])
-    return parse_time_ns(text) // NS_PER_S
+    tail = text[19:]
+    if tail == "Z" or (tail[-1:] == "Z" and tail[0] == "." and len(tail) < 12 and _are_digits(tail[1:-1])):
+        second = _seconds.get(text[:19])
+        if second is not None:
+            return second
+    second = parse_time_ns(text) // NS_PER_S
+    if tail[-1:] == "Z":
+        if len(_seconds) >= _MOST_SECONDS:
+            _seconds.clear()
+        _seconds[text[:19]] = second
+    return second
 
 
 def line_second(text: str, record_ms: int) -> int:
@@ -58,20 +66,5 @@ def line_second(text: str, record_ms: int) -> int:
     return second if believable else record_s
 
 
-def _is_fraction(text: str) -> bool:
-    return not text or (text[0] == "." and len(text) <= 10 and text[1:].isdecimal() and text.isascii())
-
-
-def _wall_clock_of(text: str) -> int:
-    """As `_wall_clock_s`, for a text whose form is not known yet; the form of cached texts is."""
-    if (
-        len(text) != 19
-        or text[10:11] != "T"
-        or text[13:14] != ":"
-        or text[16:17] != ":"
-        or not text.isascii()
-    ):
-        raise ValueError("no RFC 3339 time")
-    if not (text[11:13] + text[14:16] + text[17:]).isdecimal():
-        raise ValueError("no RFC 3339 time")
-    return _wall_clock_s(text)
+def _are_digits(text: str) -> bool:
+    return text.isdecimal() and text.isascii()
