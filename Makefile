@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DATA ?= run
 PACKAGES := analytics processor sandbox
 
-.PHONY: fix help setup run test check format lint types imports proto proto-check unit lock clean
+.PHONY: bench-ingest bench-latency fix help setup run test check format lint types imports proto proto-check unit lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto analytics/analytics.proto
 
 proto: setup ## generate the Python stubs from proto/
 	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=.
+
+bench-ingest: setup ## events a second, every guarantee on, beside librdkafka alone and ClickHouse's Kafka engine
+	$(BIN)/python -m benchmarks.ingest
+
+bench-latency: setup ## from an event to its answer, in a quiet system
+	$(BIN)/python -m benchmarks.latency --json benchmarks/results/latency.json
 
 proto-check: setup ## fail when the stubs are stale
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \

@@ -2,16 +2,17 @@
 
 import asyncio
 import sys
-from typing import Final, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 
+from analytics import exit_codes
 from analytics import settings as environment
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Stop
 from analytics.settings import InvalidSettings, ServiceSettings, Settings, SettingsT
 from analytics.telemetry import configure_logging
-
-EXIT_INVALID_SETTINGS: Final = 78  # EX_CONFIG of sysexits.h: a restart does not help
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,12 +26,8 @@ def serve() -> None:
     """Answer the gRPC service until SIGTERM or SIGINT."""
     from analytics import server  # loads gRPC, which the other commands do not need
 
-    try:
+    with _ends():
         asyncio.run(server.serve(_load(ServiceSettings)))
-    except InvalidSettings as error:
-        _refuse(error)
-    except AnalyticsError as error:
-        raise click.ClickException(str(error)) from None
 
 
 @main.command()
@@ -38,27 +35,35 @@ def migrate() -> None:
     """Create the database and apply the missing migrations; print their names."""
     from analytics.store.migrate import migrate as apply_migrations
 
-    try:
+    with _ends():
         applied = apply_migrations(_load(Settings))
-    except AnalyticsError as error:
-        raise click.ClickException(str(error)) from None
     for name in applied or ["nothing to apply: the schema is up to date"]:
         click.echo(name)
 
 
 def _load(kind: type[SettingsT]) -> SettingsT:
-    """Return the settings with logging configured, or end the program with the list of what is wrong."""
-    try:
-        loaded = environment.load(kind)
-    except InvalidSettings as error:
-        _refuse(error)
+    """Return the settings, with logging configured. Raises InvalidSettings."""
+    loaded = environment.load(kind)
     configure_logging(loaded)
     return loaded
 
 
-def _refuse(error: InvalidSettings) -> NoReturn:
-    click.echo(str(error), err=True)
-    sys.exit(EXIT_INVALID_SETTINGS)
+@contextmanager
+def _ends() -> Iterator[None]:
+    """Turn what a person can mend into a message and an exit code."""
+    try:
+        yield
+    except InvalidSettings as error:
+        _end(error, exit_codes.INVALID_SETTINGS)
+    except Stop as error:
+        _end(error, exit_codes.STOP)
+    except AnalyticsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _end(error: Exception, code: int) -> NoReturn:
+    click.echo(f"Error: {error}", err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from typing import Final, NoReturn, TypeVar
 import click
 import structlog
 
+from analytics import exit_codes
 from analytics import settings as environment
 from analytics.errors import Retryable, Stop
 from analytics.settings import InvalidSettings
 from analytics.telemetry import configure_logging
+from processor.memory import keep_freed_memory, spare_the_collector
 from processor.settings import ProcessorSettings
 
-EXIT_STOP: Final = 65  # EX_DATAERR of sysexits.h: a person must look, a restart does not help
-EXIT_INVALID_SETTINGS: Final = 78  # EX_CONFIG
 _PAUSE_S: Final = 1.0
 
 _log = structlog.get_logger("processor")
@@ -38,22 +38,22 @@ def run() -> None:
     try:
         settings = environment.load(ProcessorSettings)
     except InvalidSettings as error:
-        _end(str(error), EXIT_INVALID_SETTINGS)
+        _end(str(error), exit_codes.INVALID_SETTINGS)
     configure_logging(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    from processor.run import (
-        Processor,  # loads the clients of Kafka and ClickHouse, which --help does not need
-    )
+    keep_freed_memory()
+    from processor.run import Processor  # loads clients that --help does not need
 
     try:
         processor = Processor(settings)
         if until_it_works(processor.prepare, stop):
+            spare_the_collector()
             processor.run(stop)
     except Stop as error:
         _log.error("stopped", why=str(error))
-        _end(str(error), EXIT_STOP)
+        _end(str(error), exit_codes.STOP)
 
 
 def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:

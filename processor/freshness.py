@@ -17,11 +17,13 @@ from confluent_kafka.admin import AdminClient
 
 from analytics.errors import Retryable, Stop
 from analytics.store.pool import Pool, StatementFailed
+from processor.garbage import drop_garbage
 from processor.source import Place
 from processor.topics import Topic, describe_topics, end_offsets, require_same
 
 _EVERY_S: Final = 1.0
 _CHECK_TOPICS_EVERY: Final = 15  # rounds
+_DROP_GARBAGE_EVERY: Final = 3_600
 _LEND_WITHIN_S: Final = 10.0
 _MOST_TARGETS: Final = 600
 
@@ -60,7 +62,7 @@ class AsOf:
 
 
 class FreshnessReporter:
-    """A thread that writes table `progress`; it finds out when the log is another one."""
+    """A thread that writes table `progress`, watches the topics, and drops what the index does not need any more."""
 
     def __init__(
         self,
@@ -68,8 +70,11 @@ class FreshnessReporter:
         pool: Pool,
         topics: Mapping[str, Topic],
         positions: Callable[[], Mapping[Place, Position]],
+        *,
+        horizon_ms: int,
     ) -> None:
         self._admin, self._pool, self._topics, self._positions = admin, pool, topics, positions
+        self._horizon_ms = horizon_ms
         self._counts = {name: topic.partitions for name, topic in topics.items()}
         self._as_of: dict[Place, AsOf] = {}
         self._ended = threading.Event()
@@ -97,6 +102,8 @@ class FreshnessReporter:
             try:
                 if rounds % _CHECK_TOPICS_EVERY == 0:
                     self._check_topics()
+                if rounds % _DROP_GARBAGE_EVERY == 0:
+                    drop_garbage(self._pool, self._horizon_ms)
                 self._report()
             except Stop as error:
                 self._failure = error

@@ -18,7 +18,7 @@ def consumer_config(settings: ProcessorSettings) -> dict[str, Any]:
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",  # a log that lost records is a person's business
         "fetch.queue.backoff.ms": 5,  # the default of 1000 stalls a consumer that is slower than the fetch
-        "fetch.wait.max.ms": 100,
+        "fetch.wait.max.ms": 20,
         "queued.max.messages.kbytes": 16_384,  # of memory, in all
         "fetch.message.max.bytes": 4 << 20,
         "max.poll.interval.ms": 300_000,  # longer than any time in which this program does not poll

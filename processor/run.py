@@ -56,7 +56,9 @@ class Processor:
         """Count until `stop` is set. Raises Stop."""
         source = Source(self._settings)
         pipeline = self._pipeline(source)
-        freshness = FreshnessReporter(self._admin, self._plain, self._topics, pipeline.positions)
+        freshness = FreshnessReporter(
+            self._admin, self._plain, self._topics, pipeline.positions, horizon_ms=self._settings.horizon_ms
+        )
         freshness.start()
         _log.info("running", group=self._settings.kafka_consumer_group)
         try:

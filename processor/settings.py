@@ -9,10 +9,13 @@ from analytics.settings import Addresses, GoDuration, Settings
 from analytics.store.migrate import DEDUPLICATION_WINDOW
 
 ROWS_PER_RECORD: Final = 6
-"""A record becomes at most so many rows: total, day and quarter hour, each of the workflow and of the user."""
+"""An event becomes at most so many rows: total, day and quarter hour, each of the workflow and of the user.
+
+One that is also the first to name its workflow becomes at most ten: a job may have ended in another bucket.
+"""
 
 MOST_BATCH_RECORDS: Final = 83_000
-"""So that the rows of a batch and its checkpoint stay under 500,000: far below the size that ClickHouse cuts."""
+"""So that a batch has less than 500,000 rows, at the very worst 830,000: ClickHouse cuts a block at 1,048,449."""
 
 
 class ProcessorSettings(Settings):

@@ -4,12 +4,8 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
+from analytics import exit_codes
 from sandbox.server import LocalProgram
-
-EXIT_STOP: Final = 65
-"""Exit code of our programs when going on could make numbers wrong (`analytics.errors.Stop`)."""
-EXIT_INVALID_SETTINGS: Final = 78
-"""Exit code of our programs when the environment is no valid configuration."""
 
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 10.0
@@ -43,9 +39,9 @@ class Supervised:
         return False
 
     def _ended(self, exit_code: int, now: float) -> None:
-        if exit_code in (EXIT_STOP, EXIT_INVALID_SETTINGS):
+        if exit_code in (exit_codes.STOP, exit_codes.INVALID_SETTINGS):
             self.state = "stopped: look at its log"
-            why = "a person must look" if exit_code == EXIT_STOP else "its settings are invalid"
+            why = "a person must look" if exit_code == exit_codes.STOP else "its settings are invalid"
             self._report(f"{self.name} stopped and is not started again: {why}\n{self.program.last_words()}")
             return
         self.state = "restarting"

@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID, uuid4
-
-import numpy as np
+from uuid import uuid4
 
 from analytics.settings import Settings
+from analytics.store.migrate import migrate
 from analytics.store.pool import Pool
 from processor.decode.events import Decoded
 from processor.decode.gather import Gathering
-from processor.fold import TOTAL, Rows
+from processor.lane import Lane, Limits
 from processor.model import Checkpoint, Partition
+from processor.source import AT_ONCE
+from sandbox.clickhouse import local_settings
 
 NOW_MS = 1_772_359_200_000
 NOW = "2026-03-01T10:00:00Z"
@@ -28,7 +29,8 @@ Json = dict[str, Any]
 
 def some_id(number: int) -> str:
     """A UUIDv7; a higher number is a millisecond younger."""
-    return f"0195643e-{0xD943 + number:04x}-7293-84fc-8ba6a49b0001"
+    time_ms = f"{0x0195643ED943 + number:012x}"
+    return f"{time_ms[:8]}-{time_ms[8:]}-7293-84fc-8ba6a49b0001"
 
 
 USER, WORKFLOW, JOB = some_id(1), some_id(2), some_id(3)
@@ -61,7 +63,7 @@ def built(workflow: str = WORKFLOW, *, kind: Any = "CONTAINER", **fields: Any) -
 
 def estimate(*, count: Any = 10, **fields: Any) -> Json:
     """A LOGS event of an old producer."""
-    return finished_job(EventKey="", EventType="LOGS", Data={"count": count}) | fields
+    return finished_job(**({"EventKey": "", "EventType": "LOGS", "Data": {"count": count}} | fields))
 
 
 def step(action: Any = "BUILD", *, generation: Any = 1, **fields: Any) -> Json:
@@ -121,6 +123,12 @@ class FakeRecord:
         self._value, self._offset, self._time_ms = value, offset, time_ms
         self._key, self._headers, self._leader_epoch = key, headers, leader_epoch
 
+    def __repr__(self) -> str:
+        return f"FakeRecord({self._value!r}, {self._offset}, {self._time_ms})"
+
+    def __len__(self) -> int:
+        return len(self._value or b"")
+
     def value(self) -> bytes | None:
         return self._value
 
@@ -156,6 +164,7 @@ def gathered(topic: str, *events: Any, first: int = 0, time_ms: int = NOW_MS) ->
 
 
 def gathered_of(topic: str, given: Sequence[FakeRecord]) -> Decoded:
+    """What is decoded of records at any offsets."""
     gathering = Gathering(topic, given[0].offset())
     gathering.add(given)
     return gathering.batch
@@ -209,9 +218,10 @@ class InlineExecutor(PatientExecutor):
     """Does everything at once."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        future = super().submit(fn, *args, **kwargs)
-        self.work()
-        return future
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            self.work()
 
 
 class ScriptedWriter:
@@ -221,17 +231,51 @@ class ScriptedWriter:
         self.checkpoint = Checkpoint(next_offset)
         self.tried: list[Decoded] = []
         self.applied: list[Decoded] = []
-        self._failures = list(failures)
+        self.failures = list(failures)
 
     def apply(self, batch: Decoded) -> None:
         self.tried.append(batch)
-        if self._failures:
-            raise self._failures.pop(0)
+        if self.failures:
+            raise self.failures.pop(0)
         self.applied.append(batch)
         self.checkpoint = Checkpoint(batch.end, batch.leader_epoch)
 
 
-# --- the store ---
+Script = ScriptedWriter | Exception
+
+
+class LaneWorld:
+    """One lane, with a script of writers for it to open and a clock that goes on with every step."""
+
+    def __init__(
+        self, *script: Script, workers: Any = None, fits: int = 80_000, value_bytes: int = 1 << 30
+    ) -> None:
+        self.source, self.partition, self.now = FakeSource(), some_partition(), 0.0
+        limits = Limits(records=fits + AT_ONCE, value_bytes=value_bytes, min_interval_s=0.05)
+        self.lane = Lane(self.partition, self._open, self.source, workers or InlineExecutor(), limits)  # type: ignore[arg-type]
+        self._script = list(script)
+
+    def _open(self) -> ScriptedWriter:
+        writer = self._script.pop(0)
+        if isinstance(writer, Exception):
+            raise writer
+        return writer
+
+    def step(self, times: int = 1, after_s: float = 10.0) -> None:
+        """An action needs two steps: one begins it, the next one takes note of its end."""
+        for _ in range(times):
+            self.now += after_s
+            self.lane.step(self.now)
+
+    def feed(self, first: int, count: int = 1) -> int:
+        return self.lane.feed(records(*[finished_job()] * count, first=first), self.now)
+
+
+def opened(*script: Script, **options: Any) -> LaneWorld:
+    """A lane that has opened the first writer of the script."""
+    world = LaneWorld(*script, **options)
+    world.step(2)
+    return world
 
 
 def some_partition(topic: str = "analytics") -> Partition:
@@ -239,20 +283,17 @@ def some_partition(topic: str = "analytics") -> Partition:
     return Partition(topic, 0, uuid4())
 
 
+def fresh_database(address: str) -> Settings:
+    """Settings for a fresh, migrated database, for a whole module of tests with partitions of their own."""
+    settings = local_settings(address, f"test_{uuid4().hex[:12]}")
+    migrate(settings)
+    return settings
+
+
 @contextmanager
 def pools(settings: Settings, size: int = 2) -> Iterator[tuple[Pool, Pool]]:
     """Connections to ClickHouse as the processor has them: plain ones, and those for numpy columns."""
-    plain = Pool(settings, size=size, timeout_s=30)
-    columns = Pool(settings, size=size, timeout_s=30, numpy=True)
-    yield plain, columns
-    plain.close()
-    columns.close()
-
-
-def rows_of_jobs(count: int, *, user: UUID | None = None) -> Rows:
-    """Totals of `count` workflows with one job each."""
-    owner = uuid4() if user is None else user
-    ones, ids = np.ones(count, np.int64), np.arange(1, count + 1, dtype=np.uint64)
-    hi, lo = (np.full(count, half, np.uint64) for half in (owner.int >> 64, owner.int & (1 << 64) - 1))
-    zeros = np.zeros(count, np.int64)
-    return Rows(zeros + TOTAL, hi, lo, ids, ids, zeros, zeros, ones, zeros, zeros, zeros)
+    both = [Pool(settings, size=size, timeout_s=30, numpy=numpy) for numpy in (False, True)]
+    yield both[0], both[1]
+    for pool in both:
+        pool.close()

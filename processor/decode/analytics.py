@@ -1,6 +1,6 @@
 """Topic `analytics`: finished jobs in bulk, and now and then a workflow that was built."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,59 +29,93 @@ class _PlainJob(msgspec.Struct, gc=False):
 
 _decode_job: Final = msgspec.json.Decoder(_PlainJob).decode
 _NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)  # TypeError: a tombstone
+_UNKNOWN: Final = -1  # in place of an owner
+_AT_RECORD: Final = -(2**62)  # in place of an end: the event does not say when it ended
 
 
-class _Jobs:
+class _Jobs(NamedTuple):
     """Jobs of one call, in lists that grow together; `at` is the position among its records."""
 
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-        self.owner: list[int] = []
-        self.seconds: list[int] = []
-        self.at: list[int] = []
-        self.ends_s: dict[int, int] = {}  # position among the jobs → when the event itself says it ended
-
-    def add(self, event_key: str, owner: int, seconds: int, at: int) -> None:
-        self.keys.append(event_key)
-        self.owner.append(owner)
-        self.seconds.append(seconds)
-        self.at.append(at)
+    keys: list[str]
+    owner: list[int]
+    seconds: list[int]
+    end_s: list[int]
+    at: list[int]
 
 
 def decode_analytics(chunk: Records, into: Decoded) -> None:
-    """Decode records of topic `analytics`."""
-    jobs, known = _Jobs(), into.owners.index
-    keys, owners, seconds, places = jobs.keys, jobs.owner, jobs.seconds, jobs.at
-    for at, record in enumerate(chunk.records):
-        value = record.value()
-        try:
-            job = _decode_job(value)  # type: ignore[arg-type] # None raises TypeError
-            if not value.isascii():  # type: ignore[union-attr] # bytes outside of the fields are not checked
-                value.decode()  # type: ignore[union-attr]
-            data = job.Data
-            end_s = parse_time_s(data.completed_at) if data.completed_at else None
-            owner = known.get(job.UserID + job.WorkflowID)
-            if owner is None:
-                owner = _new_owner(chunk, at, job.UserID, job.WorkflowID, into)
-        except _NOT_PLAIN:
-            _read_carefully(chunk, at, into, jobs)
-            continue
-        if end_s is not None:
-            jobs.ends_s[len(keys)] = end_s
-        keys.append(job.EventKey)  # in line, for this is the innermost loop of the program
-        owners.append(owner)
-        seconds.append(data.job_execution_duration)
-        places.append(at)
-    if keys:
+    """Decode records of topic `analytics`.
+
+    Nearly all of them are plain jobs, which are decoded and taken apart in bulk; the others are read carefully.
+    """
+    values = [record.value() for record in chunk.records]
+    events, at, odd = _decode_in_bulk(values)
+    jobs = _take_in_bulk(events, at, into)
+    odd += _complete(events, jobs, values, chunk, into)
+    for position in odd:
+        _read_carefully(chunk, position, into, jobs)
+    if jobs.keys:
         into.keyed.append(_columns(chunk, jobs))
 
 
-def _new_owner(chunk: Records, at: int, user: str, workflow: str, into: Decoded) -> int:
+def _decode_in_bulk(values: list[bytes | None]) -> tuple[list[_PlainJob], list[int], list[int]]:
+    """Return the plain jobs, their positions, and the positions of all other records."""
+    events: list[_PlainJob] = []
+    odd: list[int] = []
+    while (next_at := len(events) + len(odd)) < len(values):
+        try:
+            events.extend(map(_decode_job, values[next_at:]))  # type: ignore[arg-type] # None raises TypeError
+        except _NOT_PLAIN:  # those before it are in the list
+            odd.append(len(events) + len(odd))
+    others = set(odd)
+    return events, [at for at in range(len(values)) if at not in others], odd
+
+
+def _take_in_bulk(events: list[_PlainJob], at: list[int], into: Decoded) -> _Jobs:
+    """Return the jobs as far as the events alone say."""
+    known = into.owners.index
+    return _Jobs(
+        keys=[one.EventKey for one in events],
+        owner=[known.get(f"{one.UserID}|{one.WorkflowID}", _UNKNOWN) for one in events],
+        seconds=[one.Data.job_execution_duration for one in events],
+        end_s=[_AT_RECORD] * len(events),
+        at=at,
+    )
+
+
+def _complete(
+    events: list[_PlainJob], jobs: _Jobs, values: list[bytes | None], chunk: Records, into: Decoded
+) -> list[int]:
+    """Add owners and ends; take out the events that are not plain after all, and return their positions."""
+    places = {place for place, event in enumerate(events) if event.Data.completed_at}
+    if _UNKNOWN in jobs.owner:
+        places.update(place for place, owner in enumerate(jobs.owner) if owner == _UNKNOWN)
+    places.update(place for place, at in enumerate(jobs.at) if not values[at].isascii())  # type: ignore[union-attr]
+    odd = []
+    for place in sorted(places, reverse=True):
+        event, at = events[place], jobs.at[place]
+        try:
+            if event.Data.completed_at:
+                jobs.end_s[place] = parse_time_s(event.Data.completed_at)
+            if not values[at].isascii():  # type: ignore[union-attr]
+                values[at].decode()  # type: ignore[union-attr] # bytes outside of the fields were not checked
+            if jobs.owner[place] == _UNKNOWN:
+                jobs.owner[place] = _owner(chunk, at, event.UserID, event.WorkflowID, into)
+        except ValueError:
+            odd.append(at)
+            for column in jobs:
+                del column[place]
+    return odd
+
+
+def _owner(chunk: Records, at: int, user: str, workflow: str, into: Decoded) -> int:
     """Return the owner of a valid event; the first in canonical spelling names its workflow."""
     owner = into.owners.of(user, workflow)
-    workflow_id = into.owners.workflows[owner]
-    if is_canonical(workflow) and workflow_id not in into.named:
-        into.named[workflow_id] = Named(owner, int(chunk.times_ms[at]), int(chunk.offsets[at]))
+    if is_canonical(workflow):
+        workflow_id, offset = into.owners.workflows[owner], int(chunk.offsets[at])
+        before = into.named.get(workflow_id)
+        if before is None or offset < before.offset:
+            into.named[workflow_id] = Named(owner, int(chunk.times_ms[at]), offset)
     return owner
 
 
@@ -98,7 +132,7 @@ def _read_carefully(chunk: Records, at: int, into: Decoded, jobs: _Jobs) -> None
 
 
 def _take(event: Job | Built | Estimate, chunk: Records, at: int, into: Decoded, jobs: _Jobs) -> None:
-    owner = _new_owner(chunk, at, event.user, event.workflow, into)
+    owner = _owner(chunk, at, event.user, event.workflow, into)
     if isinstance(event, Built):
         time_ms = int(chunk.times_ms[at])
         facts = into.fact(into.owners.users[owner], into.owners.workflows[owner], time_ms)
@@ -106,22 +140,21 @@ def _take(event: Job | Built | Estimate, chunk: Records, at: int, into: Decoded,
     elif isinstance(event, Estimate):
         into.skipped["estimate"] += 1
     else:
-        if event.ended_ns is not None:
-            jobs.ends_s[len(jobs.keys)] = event.ended_ns // NS_PER_S
-        jobs.add(event.event_key, owner, event.seconds, at)
+        jobs.keys.append(event.event_key)
+        jobs.owner.append(owner)
+        jobs.seconds.append(event.seconds)
+        jobs.end_s.append(_AT_RECORD if event.ended_ns is None else event.ended_ns // NS_PER_S)
+        jobs.at.append(at)
 
 
 def _columns(chunk: Records, jobs: _Jobs) -> Keyed:
-    at = np.array(jobs.at)
+    at, end_s = np.array(jobs.at), np.array(jobs.end_s)
     time_ms = chunk.times_ms[at]
-    at_s = time_ms // 1000
-    if jobs.ends_s:
-        at_s[list(jobs.ends_s)] = list(jobs.ends_s.values())
     keys: Keys = job_keys(jobs.keys)
     zeros = np.zeros(len(at), np.int64)
     return Keyed(
         owner=np.array(jobs.owner),
-        at_s=at_s,
+        at_s=np.where(end_s == _AT_RECORD, time_ms // 1000, end_s),
         jobs=zeros + 1,
         seconds=np.array(jobs.seconds),
         lines=zeros,
@@ -130,5 +163,5 @@ def _columns(chunk: Records, jobs: _Jobs) -> Keyed:
         offset=chunk.offsets[at],
         key_hi=keys.hi,
         key_lo=keys.lo,
-        has_key=np.array([bool(key) for key in jobs.keys]),
+        has_key=np.ones(len(at), bool) if all(jobs.keys) else np.array([bool(key) for key in jobs.keys]),
     )

@@ -5,7 +5,7 @@ out of here the same. Types are those of Chronoverse's Go programs: null and abs
 are written as integers. Only fields that are needed are checked.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -21,7 +21,8 @@ STREAMS: Final = ("stdout", "stderr")
 _GENERATIONS: Final = ("BUILD", "RESCHEDULE", "TERMINATE")
 _RESULTS: Final = ("JOB_COMPLETED", "JOB_FAILED")
 
-Payload = dict[str, Any]
+Payload = dict[str, msgspec.Raw]
+_decode_fields: Final = msgspec.json.Decoder(Payload).decode
 
 
 class Malformed(Exception):
@@ -144,37 +145,49 @@ def read_job_logs(value: bytes | None) -> Line:
 
 
 def _object(value: bytes | None) -> Payload:
+    """Return the fields, each still as it is written: what nobody needs is not decoded."""
     if value is None:
         raise Malformed("null_value")
     if not value:
         raise Malformed("empty_value")
     try:
         value.decode()
-        payload = msgspec.json.decode(value)
+        return _decode_fields(value)
     except UnicodeDecodeError:
         raise Malformed("invalid_utf8") from None
     except RecursionError:
         raise Malformed("deep_nesting") from None
+    except msgspec.ValidationError:
+        raise Malformed("not_an_object") from None
     except msgspec.MsgspecError:
         raise Malformed("not_json") from None
-    if not isinstance(payload, dict):
-        raise Malformed("not_an_object")
-    return payload
+
+
+def _field(payload: Payload, name: str) -> object:
+    """Return the value of a field; None when it is absent."""
+    raw = payload.get(name)
+    try:
+        return None if raw is None else msgspec.json.decode(raw)
+    except RecursionError:
+        raise Malformed("deep_nesting") from None
+    except msgspec.MsgspecError:  # a number beyond every type
+        raise Malformed("wrong_type") from None
 
 
 def _data(payload: Payload) -> Payload:
     if "Data" not in payload:
         raise Malformed("missing_data")
-    data = payload["Data"]
-    if data is None:
-        raise Malformed("null_data")
-    if not isinstance(data, dict):
-        raise Malformed("data_is_no_object")
-    return data
+    try:
+        return _decode_fields(payload["Data"])
+    except msgspec.ValidationError:
+        null = bytes(payload["Data"]).strip() == b"null"
+        raise Malformed("null_data" if null else "data_is_no_object") from None
+    except RecursionError:
+        raise Malformed("deep_nesting") from None
 
 
 def _id(payload: Payload, field: str, name: str) -> str:
-    text = payload.get(field)
+    text = _field(payload, field)
     if text is None or text == "":
         raise Malformed(f"missing_{name}")
     if not isinstance(text, str):
@@ -187,7 +200,7 @@ def _id(payload: Payload, field: str, name: str) -> str:
 
 
 def _text(payload: Payload, field: str) -> str:
-    text = payload.get(field)
+    text = _field(payload, field)
     if text is None:
         return ""
     if not isinstance(text, str):
@@ -196,7 +209,7 @@ def _text(payload: Payload, field: str) -> str:
 
 
 def _integer(payload: Payload, field: str, low: int, high: int, reason: str = "wrong_type") -> int:
-    number = payload.get(field)
+    number = _field(payload, field)
     if number is None:
         return 0
     if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
@@ -205,7 +218,7 @@ def _integer(payload: Payload, field: str, low: int, high: int, reason: str = "w
 
 
 def _seconds(data: Payload) -> int:
-    if data.get("job_execution_duration") is None:
+    if _field(data, "job_execution_duration") is None:
         raise Malformed("missing_duration")
     seconds = _integer(data, "job_execution_duration", *INT64, reason="invalid_duration")
     if seconds < 0:

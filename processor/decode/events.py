@@ -105,7 +105,7 @@ class Stream(NamedTuple):
 
 
 class Owners:
-    """The distinct pairs of user and workflow in a batch, as their events spell them."""
+    """The distinct pairs of user and workflow in a batch, as their events spell them: `index` by `user|workflow`."""
 
     def __init__(self) -> None:
         self.index: dict[str, int] = {}
@@ -114,7 +114,7 @@ class Owners:
 
     def of(self, user: str, workflow: str) -> int:
         """Return the position of the pair, a new one if need be. Raises ValueError when one is no id."""
-        text = user + workflow
+        text = f"{user}|{workflow}"  # no id has the bar in it, so the pair is told by where it is
         known = self.index.get(text)
         if known is None:
             self.users.append(parse_id(user))

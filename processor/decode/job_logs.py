@@ -1,8 +1,8 @@
 """Topic `job_logs`: one record a log line.
 
 A regular EventKey is `log:<job>:<stream>:<number>`, from the second attempt on
-`log:<job>:attempt:<attempt>:<stream>:<number>`, with the job in canonical spelling and the fields of the record:
-such a line is known by its stream and number. One of any other form is known by its EventKey, like a job.
+`log:<job>:attempt:<attempt>:<stream>:<number>`, with the job in canonical spelling: such a line is known by its
+stream and number. One of any other form is known by its EventKey, like a job. The EventKey decides, not the fields.
 """
 
 import re
@@ -15,7 +15,7 @@ from processor.decode.careful import UINT32_MAX, Line, Malformed, read_job_logs
 from processor.decode.events import Decoded, Keyed, Lines, Records, Rejected, Stream
 from processor.decode.keys import hashed_key
 from processor.decode.times import line_second
-from processor.ids import parse_id
+from processor.ids import NIL_TEXT, parse_id
 
 
 class _PlainLine(msgspec.Struct, gc=False):
@@ -67,7 +67,10 @@ class _Lists:
 
 _decode_line: Final = msgspec.json.Decoder(_PlainLine).decode
 _NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)  # TypeError: a tombstone
-_ATTEMPT: Final = re.compile(r":attempt:([1-9]\d{0,9})", re.ASCII)
+_REGULAR: Final = re.compile(
+    r"log:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?::attempt:([1-9]\d{0,9}))?:(stdout|stderr):(0|[1-9]\d{0,9})",
+    re.ASCII,
+)
 
 
 class LogDecoder:
@@ -129,11 +132,12 @@ class LogDecoder:
         )
 
     def _new_source(self, prefix: str, line: _PlainLine) -> _Source:
-        """Return the stream of a line with a regular EventKey. Raises ValueError for any other."""
-        job = parse_id(line.JobID)
-        stream = Stream(job, _attempt(prefix, line.JobID, line.Stream), line.Stream)
+        """Return the stream of a line whose EventKey is regular and agrees with its fields. Raises ValueError."""
+        place = _place_of(line.EventKey)
+        if place is None or (place[0].job, place[0].name) != (parse_id(line.JobID), line.Stream):
+            raise ValueError("the EventKey is not regular, or contradicts the fields")
         self._owner_of.append(self._into.owners.of(line.UserID, line.WorkflowID))
-        self._stream_of.append(self._index_of(stream))
+        self._stream_of.append(self._index_of(place[0]))
         source = self._sources[prefix] = _Source(len(self._owner_of) - 1, line)
         return source
 
@@ -155,40 +159,27 @@ class LogDecoder:
     def _take(self, line: Line, chunk: Records, at: int) -> None:
         owner = self._into.owners.of(line.user, line.workflow)
         second = line_second(line.time, int(chunk.times_ms[at]))
-        stream = _stream_of(line)
-        if stream is None:
+        fields = Stream(parse_id(line.job), 1, line.stream), line.sequence
+        place = _place_of(line.event_key) if line.event_key else fields
+        if place is None:
             self._into.keyed.append(_keyed(line.event_key, owner, second, line.message_bytes, chunk, at))
-        else:
-            row = (owner, second, line.message_bytes, chunk.times_ms[at], chunk.offsets[at])
-            place = (self._index_of(stream), line.sequence)
-            self._into.lines.append(Lines(*(np.array([number]) for number in (*row, *place))))
+            return
+        stream, sequence = place
+        row = (owner, second, line.message_bytes, chunk.times_ms[at], chunk.offsets[at])
+        numbers = (*row, self._index_of(stream), sequence)
+        self._into.lines.append(Lines(*(np.array([number]) for number in numbers)))
 
 
-def _attempt(prefix: str, job: str, stream: str) -> int:
-    """Return the attempt in `log:<job>[:attempt:<n>]:<stream>`. Raises ValueError for any other text."""
-    head, tail = f"log:{job.lower()}", f":{stream}"
-    if not prefix.startswith(head) or not prefix.endswith(tail) or len(prefix) < len(head) + len(tail):
-        raise ValueError("no regular EventKey")
-    middle = prefix[len(head) : len(prefix) - len(tail)]
-    if not middle:
-        return 1
-    match = _ATTEMPT.fullmatch(middle)
-    if match is None or not 1 < int(match[1]) <= UINT32_MAX:
-        raise ValueError("no regular EventKey")
-    return int(match[1])
-
-
-def _stream_of(line: Line) -> Stream | None:
-    """Return the stream of a line with a regular EventKey, or with none; None for any other."""
-    job = parse_id(line.job)
-    if not line.event_key:
-        return Stream(job, 1, line.stream)
-    prefix, _, number = line.event_key.rpartition(":")
-    try:
-        attempt = _attempt(prefix, line.job, line.stream)
-    except ValueError:
+def _place_of(event_key: str) -> tuple[Stream, int] | None:
+    """Return stream and number of a regular EventKey, None for any other."""
+    match = _REGULAR.fullmatch(event_key)
+    if match is None:
         return None
-    return Stream(job, attempt, line.stream) if number == str(line.sequence) else None
+    job, attempt, stream, number = match.groups()
+    first_is_silent = attempt is None or int(attempt) > 1
+    if not first_is_silent or max(int(attempt or 1), int(number)) > UINT32_MAX or job == NIL_TEXT:
+        return None
+    return Stream(parse_id(job), int(attempt or 1), stream), int(number)
 
 
 def _keyed(event_key: str, owner: int, second: int, length: int, chunk: Records, at: int) -> Keyed:

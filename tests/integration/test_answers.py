@@ -52,7 +52,9 @@ def ask_by_reflection(world: StackUnderTest, method: str, fields: dict[str, str]
     """Call with nothing but what the server says of itself."""
     with grpc.insecure_channel(world.running.grpc) as channel:
         database = ProtoReflectionDescriptorDatabase(channel)
-        described = descriptor_pool.DescriptorPool(database).FindServiceByName(SERVICE).methods_by_name[method]
+        described = (
+            descriptor_pool.DescriptorPool(database).FindServiceByName(SERVICE).methods_by_name[method]
+        )
         request = message_factory.GetMessageClass(described.input_type)(**fields)
         call = channel.unary_unary(
             f"/{SERVICE}/{method}",
@@ -133,7 +135,13 @@ def test_a_new_event_is_answered(world):
         "Data": {"job_execution_duration": 7},
     }
     now_ms = time.time_ns() // 1_000_000
-    world.play([CorpusRecord(topic="analytics", partition_key=workflow, timestamp_ms=now_ms, value=json.dumps(event))])
+    world.play(
+        [
+            CorpusRecord(
+                topic="analytics", partition_key=workflow, timestamp_ms=now_ms, value=json.dumps(event)
+            )
+        ]
+    )
     world.await_counted()
     answer = ask_by_reflection(world, "GetUserAnalytics", {"user_id": user})
     assert (answer["total_workflows"], answer["total_jobs"]) == (1, "1")

@@ -1,0 +1,1 @@
+"""Programs that measure: each one prints a table and writes one JSON file."""

@@ -1,0 +1,170 @@
+"""The rival: ClickHouse's own Kafka engine, and a materialized view that sums into a table per workflow.
+
+It reads at least once (a crash counts records again), knows no repeated events, and has no user totals, no time
+buckets and no histogram: it does less than the processor. In return it gets the best settings that were found, and
+no fsync.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, Final, Literal
+
+from analytics.store.pool import Connection
+from benchmarks.fill import PARTITIONS
+from benchmarks.measurement import Measurement, Readings, Role, measured
+from benchmarks.meter import Meter, peak_rss_mb
+from benchmarks.setting import Setting
+from benchmarks.watch import watch
+from sandbox.clickhouse import LocalClickHouse, local_settings
+from sandbox.generate.flood import Kind
+
+Form = Literal["JSONEachRow", "RawBLOB"]
+
+TUNED: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "kafka_num_consumers": PARTITIONS,
+        "kafka_thread_per_consumer": 1,
+        "kafka_max_block_size": 65_536,
+        "kafka_poll_max_batch_size": 65_536,
+        "kafka_poll_timeout_ms": 50,
+        "kafka_flush_interval_ms": 1_000,
+    }
+)
+
+_TIMEOUT_S: Final = 60.0
+_CONFIG: Final = """<clickhouse>
+    <background_message_broker_schedule_pool_size>16</background_message_broker_schedule_pool_size>
+    <kafka>
+        <session_timeout_ms>2000</session_timeout_ms>
+        <heartbeat_interval_ms>500</heartbeat_interval_ms>
+        <fetch_wait_max_ms>100</fetch_wait_max_ms>
+        <fetch_queue_backoff_ms>5</fetch_queue_backoff_ms>
+    </kafka>
+</clickhouse>
+"""
+"""The pool is the default of a server (of this one: 2). The broker waits half a session timeout at every join."""
+
+_CREATE_QUEUE: Final = """
+CREATE TABLE queue ({columns}) ENGINE = Kafka
+SETTINGS kafka_broker_list = %(broker)s, kafka_topic_list = %(topic)s, kafka_group_name = %(group)s, {settings}
+"""
+_CREATE_TOTALS: Final = """
+CREATE TABLE totals (user_id UUID, workflow_id UUID, records UInt64, amount UInt64)
+ENGINE = SummingMergeTree ORDER BY (user_id, workflow_id)
+"""
+_VIEWS: Final[Mapping[tuple[Kind, Form], str]] = MappingProxyType(
+    {
+        ("jobs", "JSONEachRow"): """
+CREATE MATERIALIZED VIEW sums TO totals AS
+SELECT UserID AS user_id, WorkflowID AS workflow_id, count() AS records, sum(Data.job_execution_duration) AS amount
+FROM queue WHERE EventType = 'JOBS' GROUP BY user_id, workflow_id
+""",
+        ("jobs", "RawBLOB"): """
+CREATE MATERIALIZED VIEW sums TO totals AS
+WITH JSONExtract(value, 'Tuple(UserID UUID, WorkflowID UUID, EventType String, Data Tuple(job_execution_duration UInt64))')
+    AS event
+SELECT event.1 AS user_id, event.2 AS workflow_id, count() AS records, sum(event.4.1) AS amount
+FROM queue WHERE event.3 = 'JOBS' GROUP BY user_id, workflow_id
+""",
+        ("job_logs", "JSONEachRow"): """
+CREATE MATERIALIZED VIEW sums TO totals AS
+SELECT UserID AS user_id, WorkflowID AS workflow_id, count() AS records, sum(length(Message)) AS amount
+FROM queue GROUP BY user_id, workflow_id
+""",
+        ("job_logs", "RawBLOB"): """
+CREATE MATERIALIZED VIEW sums TO totals AS
+WITH JSONExtract(value, 'Tuple(UserID UUID, WorkflowID UUID, Message String)') AS event
+SELECT event.1 AS user_id, event.2 AS workflow_id, count() AS records, sum(length(event.3)) AS amount
+FROM queue GROUP BY user_id, workflow_id
+""",
+    }
+)
+"""`amount` is seconds of jobs, and bytes of log lines."""
+
+_COLUMNS: Final[Mapping[tuple[Kind, Form], str]] = MappingProxyType(
+    {
+        ("jobs", "JSONEachRow"): (
+            "UserID UUID, WorkflowID UUID, EventType String, Data Tuple(job_execution_duration UInt64)"
+        ),
+        ("job_logs", "JSONEachRow"): "UserID UUID, WorkflowID UUID, Message String",
+        ("jobs", "RawBLOB"): "value String",
+        ("job_logs", "RawBLOB"): "value String",
+    }
+)
+
+
+@dataclass(frozen=True)
+class KafkaEngine:
+    """One form of the engine, with the settings of its table."""
+
+    form: Form
+    settings: Mapping[str, int] = field(default_factory=lambda: TUNED)
+
+    role: ClassVar[Role] = "rival"
+
+    @property
+    def key(self) -> str:
+        """What `--only` calls it."""
+        return f"engine-{self.form.lower()}"
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        return f"Kafka engine, {self.form}"
+
+    def run(self, setting: Setting) -> Measurement:
+        """Measure once on a fresh ClickHouse. Raises BenchmarkFailed, NotReady."""
+        directory = setting.new_directory()
+        _configure(directory)
+        with LocalClickHouse(directory) as clickhouse:
+            connection = Connection(local_settings(clickhouse.address, "default"), timeout_s=_TIMEOUT_S)
+            meter = Meter(servers=(clickhouse.pid,), brokers=(setting.broker.pid,))
+            readings = self._consume(connection, setting, meter)
+            connection.close()
+            return measured(self, setting.filled, readings, server_peak_rss_mb=peak_rss_mb([clickhouse.pid]))
+
+    def _consume(self, connection: Connection, setting: Setting, meter: Meter) -> Readings:
+        kind = setting.filled.kind
+        connection.query(_CREATE_TOTALS)
+        self._create_queue(connection, setting)
+        started = meter.read()
+        connection.query(_VIEWS[kind, self.form])
+        assigned, finished = watch(
+            meter,
+            setting.filled.events,
+            is_assigned=lambda: _is_assigned(connection),
+            applied=lambda: _applied(connection),
+        )
+        return started, assigned, finished
+
+    def _create_queue(self, connection: Connection, setting: Setting) -> None:
+        settings = [
+            f"kafka_format = '{self.form}'",
+            *(f"{name} = {value}" for name, value in self.settings.items()),
+        ]
+        sql = _CREATE_QUEUE.format(
+            columns=_COLUMNS[setting.filled.kind, self.form], settings=", ".join(settings)
+        )
+        where = {"broker": setting.broker.address, "topic": setting.filled.topic}
+        connection.query(sql, {**where, "group": f"rival-{secrets.token_hex(4)}"})
+
+
+def _configure(directory: Path) -> None:
+    """Add to the configuration that LocalClickHouse will write."""
+    path = directory / "home" / ".clickhouse-local" / "config.d" / "kafka.xml"
+    path.parent.mkdir(parents=True)
+    path.write_text(_CONFIG)
+
+
+def _is_assigned(connection: Connection) -> bool:
+    """Whether every partition is: a rebalance before that is the broker's, and is not held against the engine."""
+    ((partitions,),) = connection.query("SELECT sum(length(assignments.topic)) FROM system.kafka_consumers")
+    return bool(partitions >= PARTITIONS)
+
+
+def _applied(connection: Connection) -> int:
+    ((records,),) = connection.query("SELECT sum(records) FROM totals")
+    return int(records)

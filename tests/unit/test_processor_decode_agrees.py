@@ -1,0 +1,199 @@
+"""The fast decoders, the careful readers and the reference model agree about records of every kind."""
+
+import base64
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import Reference
+from test_processor_values import any_values
+
+from processor.decode.careful import Malformed, Unknown, read_analytics, read_job_logs, read_workflows
+from processor.decode.events import Keyed, Lines
+from processor.decode.gather import TOPICS, Gathering
+from processor.duplicates import first_ones
+from tests.processor_world import HORIZON_MS, NOW_MS, FakeRecord
+
+READ = {"analytics": read_analytics, "workflows": read_workflows, "job_logs": read_job_logs}
+GAPS_MS = [0, 0, 1, -5000, 3_600_000, HORIZON_MS, HORIZON_MS + 1, 2 * HORIZON_MS + 2]
+
+
+@st.composite
+def logs(draw, topic):
+    """Records of one partition: offsets grow, with gaps; timestamps jump."""
+    values = draw(st.lists(any_values(topic), min_size=1, max_size=10))
+    offset, records = draw(st.integers(0, 2**40)), []
+    for value in values:
+        records.append(FakeRecord(value, offset, NOW_MS + draw(st.sampled_from(GAPS_MS))))
+        offset += draw(st.sampled_from([1, 1, 1, 3]))
+    return records
+
+
+any_log = st.sampled_from(TOPICS).flatmap(lambda topic: st.tuples(st.just(topic), logs(topic)))
+
+
+def decoded(topic, records, cut=0):
+    gathering = Gathering(topic, records[0].offset())
+    for some in (records[:cut], records[cut:]):
+        if some:
+            gathering.add(some)
+    return gathering.batch
+
+
+def as_corpus(topic, record):
+    value = record.value()
+    encoded = {"value": None} if value is None else {"value_b64": base64.b64encode(value).decode()}
+    return {"topic": topic, "partition_key": "k", "timestamp_ms": record.timestamp()[1]} | encoded
+
+
+def utc_day(second):
+    return datetime.fromtimestamp(second, UTC).date().isoformat()
+
+
+def counting(columns, identities):
+    """The rows that count, by the rule of duplicates over the whole log."""
+    places = sorted(range(len(identities)), key=lambda at: columns.offset[at])
+    events = [(identities[at], int(columns.time_ms[at])) for at in places]
+    return [at for at, counts in zip(places, first_ones(events, {}, HORIZON_MS), strict=True) if counts]
+
+
+class Totals:
+    """What both sides are asked for."""
+
+    def __init__(self):
+        self.durations = defaultdict(list)
+        self.lines = Counter()
+        self.job_days = defaultdict(lambda: [0, 0])
+        self.line_days = Counter()
+
+    def plain(self):
+        durations = {flow: sorted(seconds) for flow, seconds in self.durations.items() if seconds}
+        return durations, +self.lines, dict(self.job_days), +self.line_days
+
+
+def totals_of_batch(batch):
+    totals, owners = Totals(), batch.owners
+    named = [
+        (str(UUID(int=user)), str(UUID(int=flow)))
+        for user, flow in zip(owners.users, owners.workflows, strict=True)
+    ]
+    if batch.keyed:
+        keyed = Keyed.concatenate(batch.keyed)
+        keys = zip(keyed.key_hi.tolist(), keyed.key_lo.tolist(), keyed.has_key.tolist(), strict=True)
+        identities = [(hi, lo) if has_key else at for at, (hi, lo, has_key) in enumerate(keys)]
+        for at in counting(keyed, identities):
+            user, flow = named[keyed.owner[at]]
+            if keyed.jobs[at]:
+                totals.durations[flow].append(int(keyed.seconds[at]))
+                day = totals.job_days[user, utc_day(keyed.at_s[at])]
+                day[0], day[1] = day[0] + 1, day[1] + int(keyed.seconds[at])
+            else:
+                _add_line(totals, user, flow, keyed.at_s[at])
+    if batch.lines:
+        lines = Lines.concatenate(batch.lines)
+        identities = list(
+            zip((batch.streams[at] for at in lines.stream), lines.sequence.tolist(), strict=True)
+        )
+        for at in counting(lines, identities):
+            _add_line(totals, *named[lines.owner[at]], lines.at_s[at])
+    return totals.plain()
+
+
+def _add_line(totals, user, flow, second):
+    totals.lines[flow] += 1
+    totals.line_days[user, utc_day(second)] += 1
+
+
+def totals_of_reference(reference):
+    totals = Totals()
+    for flow, workflow in reference.workflows.items():
+        totals.durations[str(flow)] = workflow.durations
+        totals.lines[str(flow)] = workflow.lines.total()
+    for user, days in reference.job_days.items():
+        totals.job_days |= {(user, day): numbers for day, numbers in days.items()}
+    for user, days in reference.line_days.items():
+        totals.line_days |= Counter({(user, day): count for day, count in days.items()})
+    return totals.plain()
+
+
+def generations_of_batch(batch):
+    return {
+        str(UUID(int=flow)): (facts.build[0], facts.terminate[0], facts.deleted_ms > 0)
+        for (_, flow), facts in batch.facts.items()
+    }
+
+
+def generations_of_reference(reference):
+    return {
+        str(flow): (workflow.generation["build"], workflow.generation["terminate"], workflow.deleted)
+        for flow, workflow in reference.workflows.items()
+    }
+
+
+def verdict(topic, value):
+    """What the careful reader says: a reason, or what kind of event it is."""
+    try:
+        return type(READ[topic](value)).__name__
+    except Malformed as error:
+        return error.reason
+    except Unknown:
+        return "Unknown"
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_the_decoders_count_what_the_reference_counts(topic):
+    @given(logs(topic))
+    @settings(max_examples=150, deadline=None)
+    def check(records):
+        batch, reference = decoded(topic, records), Reference()
+        reference.feed(as_corpus(topic, record) for record in records)
+        malformed = {records[one["line"] - 1].offset() for one in reference.malformed}
+        assert {one.record.offset() for one in batch.rejected} == malformed
+        assert batch.skipped["unknown"] == reference.unknown[topic]
+        assert totals_of_batch(batch) == totals_of_reference(reference)
+        named = {str(flow) for flow, workflow in reference.workflows.items() if workflow.named}
+        assert {str(UUID(int=flow)) for flow in batch.named} == named
+        if topic == "workflows":
+            known = generations_of_reference(reference)
+            assert generations_of_batch(batch).items() <= known.items()
+            nothing = (-1, -1, False)
+            assert {flow for flow, one in known.items() if one != nothing} <= generations_of_batch(
+                batch
+            ).keys()
+
+    check()
+
+
+@given(any_log)
+@settings(max_examples=150, deadline=None)
+def test_the_fast_decoders_refuse_what_the_careful_readers_refuse_for_the_same_reason(log):
+    topic, records = log
+    verdicts = {record.offset(): verdict(topic, record.value()) for record in records}
+    batch = decoded(topic, records)
+    refused = {one.record.offset(): one.reason for one in batch.rejected}
+    assert refused == {offset: one for offset, one in verdicts.items() if one.islower()}
+    assert batch.skipped["estimate"] == list(verdicts.values()).count("Estimate")
+
+
+@given(any_log, st.integers(1, 9))
+@settings(max_examples=100, deadline=None)
+def test_records_may_arrive_in_any_portions(log, cut):
+    topic, records = log
+    at_once, in_two = decoded(topic, records), decoded(topic, records, cut)
+    assert totals_of_batch(in_two) == totals_of_batch(at_once)
+    assert (in_two.named, in_two.facts, in_two.rejected) == (at_once.named, at_once.facts, at_once.rejected)
+
+
+@given(any_log)
+@settings(max_examples=60, deadline=None)
+def test_a_batch_covers_all_offsets_of_its_records(log):
+    topic, records = log
+    batch = decoded(topic, records)
+    assert (batch.first, batch.end, batch.records) == (
+        records[0].offset(),
+        records[-1].offset() + 1,
+        len(records),
+    )

@@ -1,0 +1,145 @@
+"""A lane opens at a checkpoint and gathers what lies behind it, from a source that may begin elsewhere."""
+
+from analytics.errors import StoreUnavailable
+from processor.ledger import CheckpointMoved
+from processor.model import Checkpoint
+from tests.processor_world import (
+    FakeRecord,
+    LaneWorld,
+    PatientExecutor,
+    ScriptedWriter,
+    as_value,
+    finished_job,
+    opened,
+    records,
+)
+
+AWAY = StoreUnavailable("ClickHouse is away")
+
+
+def offsets(batches):
+    return [(batch.first, batch.end) for batch in batches]
+
+
+# --- opening ---
+
+
+def test_a_lane_reads_from_the_checkpoint_of_its_writer():
+    world = opened(ScriptedWriter(17))
+    assert (world.source.started_at, world.lane.next_offset, world.lane.state) == ([17], 17, "reading")
+
+
+def test_until_it_is_opened_it_takes_no_records():
+    world = LaneWorld(ScriptedWriter(0))
+    assert (world.feed(0), world.lane.next_offset, world.lane.is_busy) == (0, None, True)
+
+
+def test_opening_is_tried_again():
+    world = LaneWorld(AWAY, AWAY, ScriptedWriter(17))
+    world.step(6)
+    assert world.source.started_at == [17]
+
+
+# --- feeding ---
+
+
+def test_records_are_applied_from_the_checkpoint_on():
+    writer = ScriptedWriter(5)
+    world = opened(writer)
+    world.feed(5, 3)
+    world.step(2)
+    assert (offsets(writer.applied), world.lane.next_offset) == ([(5, 8)], 8)
+
+
+def test_records_below_the_checkpoint_are_dropped():
+    writer = ScriptedWriter(5)
+    world = opened(writer)
+    world.feed(3, 4)
+    world.step(2)
+    assert (offsets(writer.applied), writer.applied[0].records) == ([(5, 7)], 2)
+
+
+def test_records_that_are_all_below_the_checkpoint_change_nothing():
+    world = opened(ScriptedWriter(5))
+    world.feed(3, 2)
+    assert not world.lane.is_busy
+
+
+def test_records_that_come_twice_are_gathered_once():
+    writer = ScriptedWriter(0)
+    world = opened(writer)
+    world.feed(0, 3)
+    world.feed(1, 4)
+    world.step(2)
+    assert (offsets(writer.applied), writer.applied[0].records) == ([(0, 5)], 5)
+
+
+def test_malformed_records_are_counted():
+    lane = opened(ScriptedWriter(0)).lane
+    assert lane.feed(records(b"x", finished_job(), None, first=0), 0.0) == 2
+
+
+def test_a_batch_carries_the_leader_epoch_of_its_last_record():
+    writer = ScriptedWriter(0)
+    world = opened(writer)
+    value = as_value(finished_job())
+    world.lane.feed([FakeRecord(value, at, leader_epoch=epoch) for at, epoch in enumerate((3, 4))], 0.0)
+    world.step(2)
+    assert writer.checkpoint == Checkpoint(2, 4)
+
+
+# --- gaps ---
+
+
+def test_the_first_gap_after_a_start_is_read_again():
+    world = opened(ScriptedWriter(5))
+    world.feed(9, 2)
+    assert (world.source.started_at, world.lane.is_busy) == ([5, 5], False)
+
+
+def test_the_same_gap_is_trusted_when_it_is_found_again():
+    writer = ScriptedWriter(5)
+    world = opened(writer)
+    world.feed(9, 2)
+    world.feed(9, 2)
+    world.step(2)
+    assert (offsets(writer.applied), world.source.started_at) == ([(5, 11)], [5, 5])
+
+
+def test_when_reading_again_brings_the_missing_records_they_count():
+    writer = ScriptedWriter(5)
+    world = opened(writer)
+    world.feed(9, 2)
+    world.feed(5, 6)
+    world.step(2)
+    assert writer.applied[0].records == 6
+
+
+def test_a_gap_in_the_middle_of_a_run_is_in_the_log():
+    writer = ScriptedWriter(5)
+    world = opened(writer)
+    world.feed(5)
+    world.feed(9)
+    world.step(2)
+    assert (offsets(writer.applied), world.source.started_at) == ([(5, 10)], [5])
+
+
+def test_a_gap_behind_a_batch_that_is_being_applied_is_in_the_log():
+    world = LaneWorld(ScriptedWriter(5), workers=(workers := PatientExecutor()))
+    world.step()
+    workers.work()
+    world.step()
+    world.feed(5)
+    world.step()
+    world.feed(9)
+    assert (world.source.started_at, world.lane.is_busy) == ([5], True)
+
+
+def test_after_a_new_start_a_gap_is_doubted_again():
+    world = opened(ScriptedWriter(5, CheckpointMoved(Checkpoint(20))), ScriptedWriter(20))
+    world.feed(9)
+    world.feed(9)
+    world.step(2)
+    world.step(2)
+    world.feed(25)
+    assert world.source.started_at == [5, 5, 20, 20]

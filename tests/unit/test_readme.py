@@ -1,0 +1,106 @@
+"""What the README says is what the code says: settings, make targets, ids of the demo, links."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from analytics.analytics_pb2 import DESCRIPTOR
+from analytics.settings import ServiceSettings, Settings, load
+from processor.settings import ProcessorSettings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+EACH_KIND = pytest.mark.parametrize(
+    ("title", "kind", "inherited"),
+    [
+        ("Both programs", Settings, set()),
+        ("Service", ServiceSettings, set(Settings.model_fields)),
+        ("Processor", ProcessorSettings, set(Settings.model_fields)),
+    ],
+    ids=["both", "service", "processor"],
+)
+EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def section(title: str) -> str:
+    """The text under a heading, up to the next one."""
+    (_, text) = re.split(rf"^#+ {title}\n", README, flags=re.MULTILINE)
+    return re.split(r"^#+ ", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def documented(title: str) -> dict[str, str]:
+    """The settings in a table of the README, with their defaults; an empty one: not set."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| *(?:`(.*?)`)? *\|", section(title), re.MULTILINE)
+    return dict(rows)
+
+
+def code_of(page: Path) -> str:
+    """What a page shows as code."""
+    return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", page.read_text(), re.DOTALL))
+
+
+@EACH_KIND
+def test_every_setting_is_in_its_table(title, kind, inherited):
+    """The README's tables list the settings of the code, no more and no fewer."""
+    assert set(documented(title)) == {name.upper() for name in set(kind.model_fields) - inherited}
+
+
+@EACH_KIND
+def test_the_defaults_are_the_real_ones(monkeypatch, title, kind, inherited):
+    """A default of the README, put into the environment, gives the default of the code."""
+    table = documented(title)
+    for name, default in table.items():
+        monkeypatch.delenv(name, raising=False)
+        if default:
+            monkeypatch.setenv(name, default)
+    settings = load(kind)
+    for name in table:
+        assert getattr(settings, name.lower()) == kind.model_fields[name.lower()].default, name
+
+
+@EACH_PAGE
+def test_every_make_target_named_exists(page):
+    """`make something` in a page is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z][a-z-]*)", code_of(page))) <= targets
+
+
+def test_every_target_of_make_help_is_explained():
+    """The table of targets has what `make help` lists."""
+    listed = re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, re.MULTILINE)
+    assert re.findall(r"^\| `make ([a-z-]+)` \|", section("Make targets"), re.MULTILINE) == listed
+
+
+@EACH_PAGE
+def test_every_link_leads_somewhere(page):
+    """A link to a file of the project finds that file."""
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    assert [link for link in links if ":" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_methods_in_the_examples_exist():
+    """The grpcurl lines call every method of the service, and nothing else."""
+    service = DESCRIPTOR.services_by_name["AnalyticsService"]
+    called = set(re.findall(r"analytics\.AnalyticsService/(\w+)", README))
+    assert called == {method.name for method in service.methods}
+
+
+def test_the_example_answer_is_the_true_one():
+    """The ids and totals shown are those of the corpus that `make run` plays."""
+    expected = json.loads((ROOT / "tests" / "data" / "small.expected.json").read_text())
+    user, workflow = re.findall(r"^(?:USER|WORKFLOW)_ID=(\S+)$", README, re.MULTILINE)
+    (example,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    answer = json.loads(example)
+    assert {name: int(answer[name]) for name in expected["users"][user]} == expected["users"][user]
+    assert any(one["workflow_id"] == workflow and one["user_id"] == user for one in expected["workflows"])
+
+
+def test_the_python_example_compiles():
+    """The Python example is Python."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    compile(example, "README.md", "exec")
