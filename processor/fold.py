@@ -13,7 +13,6 @@ CHECKPOINT, TOTAL, DAY, QUARTER = range(4)
 
 _SPAN_S: Final = {DAY: 86_400, QUARTER: 900}
 _LAST_S: Final = 2**32 - 1  # the latest second that a DateTime holds
-_ALL_WORKFLOWS: Final = 0
 
 
 class _Additions(NamedTuple):
@@ -56,18 +55,29 @@ def additions(keyed: Sequence[Keyed], lines: Sequence[Lines], named: Sequence[Na
 
 def fold(added: Additions, owners: Owners) -> Rows:
     """Sum what was added into at most six rows an event: three resolutions of a workflow and of its user."""
-    users = np.array(_positions(owners.users), np.int64)
-    by_quarter = _sum(added._replace(at_s=_bucket(added.at_s, QUARTER)))
-    user_ids, workflow_ids = halves(owners.users), halves(owners.workflows)
-    nobody = halves([_ALL_WORKFLOWS])
+    added, user_ids, workflow_ids = _renumbered(added, owners)
+    first_of_user = np.array(_positions(user_ids), np.int64)
+    users, workflows = halves(user_ids), halves(workflow_ids)
+    nobody = np.zeros(len(user_ids), np.uint64)
     parts = []
-    for resolution, rows in _resolutions(by_quarter):
-        parts.append(_rows(resolution, rows, user_ids, workflow_ids))
-        of_users = _sum(rows._replace(owner=users[rows.owner]))
-        first_of_user = (user_ids[0], user_ids[1])
-        zero = tuple(np.broadcast_to(half, len(owners.users)) for half in nobody)
-        parts.append(_rows(resolution, of_users, first_of_user, (zero[0], zero[1])))
+    for resolution, rows in _resolutions(_sum(added._replace(at_s=_bucket(added.at_s, QUARTER)))):
+        parts.append(_rows(resolution, rows, users, workflows))
+        of_users = _sum(rows._replace(owner=first_of_user[rows.owner]))
+        parts.append(_rows(resolution, of_users, users, (nobody, nobody)))
     return Rows.concatenate(parts)
+
+
+def _renumbered(added: Additions, owners: Owners) -> tuple[Additions, list[int], list[int]]:
+    """Return what was added, with owners numbered from 0 on, and the users and workflows of those numbers."""
+    present = np.zeros(added.owner.max() + 1, dtype=bool)
+    present[added.owner] = True
+    numbers = (np.cumsum(present) - 1)[added.owner]
+    used = np.flatnonzero(present).tolist()
+    return (
+        added._replace(owner=numbers),
+        [owners.users[at] for at in used],
+        [owners.workflows[at] for at in used],
+    )
 
 
 def _resolutions(by_quarter: Additions) -> list[tuple[int, Additions]]:

@@ -119,7 +119,7 @@ class Lane:
     def _take(self) -> None:
         batch = self._gathering.batch
         self._in_hand, self.full_since = batch, None
-        self._gathering = Gathering(self.partition.topic, batch.end)
+        self._gathering = Gathering(self.partition.topic, batch.end, batch.owners)
         if self._paused:
             self._source.resume(self.place)
             self._paused = False

@@ -105,7 +105,10 @@ class Stream(NamedTuple):
 
 
 class Owners:
-    """The distinct pairs of user and workflow in a batch, as their events spell them: `index` by `user|workflow`."""
+    """The distinct pairs of user and workflow that were met, as events spell them: `index` by `user|workflow`.
+
+    They outlive a batch: the next ones meet most of them again. One thread adds, others may read what they know of.
+    """
 
     def __init__(self) -> None:
         self.index: dict[str, int] = {}
@@ -160,7 +163,9 @@ class Decoded:
     keyed: list[Keyed] = field(default_factory=list)
     lines: list[Lines] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
-    named: dict[int, Named] = field(default_factory=dict)  # by workflow id
+    named: dict[int, Named] = field(
+        default_factory=dict
+    )  # by workflow id; of owners that are new in this batch
     facts: dict[tuple[int, int], Facts] = field(default_factory=dict)  # by user id, workflow id
     rejected: list[Rejected] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)

@@ -6,18 +6,24 @@ from typing import Final
 import numpy as np
 
 from processor.decode.analytics import decode_analytics
-from processor.decode.events import Decoded, RecordLike, Records
+from processor.decode.events import Decoded, Owners, RecordLike, Records
 from processor.decode.job_logs import LogDecoder
 from processor.decode.workflows import decode_workflows
 
 TOPICS: Final = ("analytics", "workflows", "job_logs")
+_MOST_OWNERS: Final = 25_000  # about 8 MB
 
 
 class Gathering:
-    """A growing run of records of one partition. `first` is the offset at which it begins."""
+    """A growing run of records of one partition. `first` is the offset at which it begins.
 
-    def __init__(self, topic: str, first: int) -> None:
-        self.batch = Decoded(first, first)
+    `owners` are those of the batches before it since the partition was opened, which named their workflows.
+    """
+
+    def __init__(self, topic: str, first: int, owners: Owners | None = None) -> None:
+        if owners is None or len(owners.users) > _MOST_OWNERS:
+            owners = Owners()
+        self.batch = Decoded(first, first, owners=owners)
         self._decode = _decoder(topic, self.batch)
 
     def add(self, records: Sequence[RecordLike]) -> None:
