@@ -150,7 +150,8 @@ def _report(asked: Options, outcome: Outcome, path: Path, console: Console) -> N
     summaries = report.summarize(outcome.measurements)
     for kind in asked.kinds:
         console.print(report.table_of(summaries, kind))
-    console.print(report.NOTE, markup=False)
+    for line in (report.NOTE, *report.remarks(summaries)):
+        console.print(line, markup=False)
     results = report.Results(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=this_machine(),

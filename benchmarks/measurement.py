@@ -34,6 +34,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     `whole` begins with the first thing done (a process spawned, a view created), `steady` when the partitions are
     assigned to whoever reads them. `taken_share` is what others took of the machine, 0 to 1: the noise.
+    `counted_again` are records that a contender without exactly-once counted more than once.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     client_peak_rss_mb: float = 0.0
     server_peak_rss_mb: float = 0.0
     taken_share: float = 0.0
+    counted_again: int = 0
 
     @property
     def events_per_s(self) -> float:
@@ -62,6 +64,7 @@ def measured(
     *,
     client_peak_rss_mb: float = 0.0,
     server_peak_rss_mb: float = 0.0,
+    counted: int | None = None,
 ) -> Measurement:
     """Return the differences between readings."""
     started, assigned, finished = readings
@@ -78,4 +81,5 @@ def measured(
         client_peak_rss_mb=client_peak_rss_mb,
         server_peak_rss_mb=server_peak_rss_mb,
         taken_share=taken_share(assigned, finished),
+        counted_again=0 if counted is None else counted - filled.events,
     )

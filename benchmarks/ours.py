@@ -127,7 +127,7 @@ def _consume(
         return reader.read() or Applied()
 
     try:
-        assigned, finished = watch(
+        assigned, finished, counted = watch(
             meter,
             setting.filled.events,
             is_assigned=lambda: look().partitions > 0,
@@ -135,6 +135,8 @@ def _consume(
         )
     finally:
         reader.close()
+    if counted != setting.filled.events:
+        raise BenchmarkFailed(f"{counted:,} records were applied, but there are {setting.filled.events:,}")
     return started, assigned, finished
 
 

@@ -66,6 +66,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     client_peak_rss_mb: float
     server_peak_rss_mb: float
     median_taken_share: float
+    most_counted_again: int
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +102,15 @@ def table_of(summaries: Iterable[Summary], kind: Kind) -> Table:
         if one.kind == kind:
             table.add_row(*_cells(one))
     return table
+
+
+def remarks(summaries: Iterable[Summary]) -> list[str]:
+    """Return what a number in a column cannot say."""
+    return [
+        f"{one.kind}: {one.name} counted {one.most_counted_again:,} records more than once in a run"
+        for one in summaries
+        if one.most_counted_again
+    ]
 
 
 def write(results: Results, path: Path) -> None:
@@ -146,6 +156,7 @@ def _summary(runs: Sequence[Measurement], limit: float | None, best_rival: float
         client_peak_rss_mb=max(one.client_peak_rss_mb for one in runs),
         server_peak_rss_mb=max(one.server_peak_rss_mb for one in runs),
         median_taken_share=median(one.taken_share for one in runs),
+        most_counted_again=max(one.counted_again for one in runs),
     )
 
 

@@ -27,25 +27,31 @@ TUNED: Final[Mapping[str, int]] = MappingProxyType(
     {
         "kafka_num_consumers": PARTITIONS,
         "kafka_thread_per_consumer": 1,
-        "kafka_max_block_size": 65_536,
+        "kafka_max_block_size": 524_288,
         "kafka_poll_max_batch_size": 65_536,
         "kafka_poll_timeout_ms": 50,
-        "kafka_flush_interval_ms": 1_000,
+        "kafka_flush_interval_ms": 2_000,
     }
 )
+"""What cost the least CPU among 28 + 7 runs of RawBLOB: blocks of 16,384 to 1,048,576 rows, polls of 1,000 to 65,536,
+one consumer or two, one thread or two, more prefetching; the short poll lets the last block go out early.
+"""
 
 _TIMEOUT_S: Final = 60.0
 _CONFIG: Final = """<clickhouse>
     <background_message_broker_schedule_pool_size>16</background_message_broker_schedule_pool_size>
     <kafka>
-        <session_timeout_ms>2000</session_timeout_ms>
+        <session_timeout_ms>6000</session_timeout_ms>
         <heartbeat_interval_ms>500</heartbeat_interval_ms>
         <fetch_wait_max_ms>100</fetch_wait_max_ms>
         <fetch_queue_backoff_ms>5</fetch_queue_backoff_ms>
     </kafka>
 </clickhouse>
 """
-"""The pool is the default of a server (of this one: 2). The broker waits half a session timeout at every join."""
+"""The pool is the default of a server (of this one: 2). The broker waits half a session timeout at every join,
+before the measurement begins; with 2 s, as our processor has it, 3 of 28 runs on an overloaded machine counted up to
+27,691 of a million records twice, presumably after a rebalance in mid-stream.
+"""
 
 _CREATE_QUEUE: Final = """
 CREATE TABLE queue ({columns}) ENGINE = Kafka
@@ -122,23 +128,30 @@ class KafkaEngine:
         with LocalClickHouse(directory) as clickhouse:
             connection = Connection(local_settings(clickhouse.address, "default"), timeout_s=_TIMEOUT_S)
             meter = Meter(servers=(clickhouse.pid,), brokers=(setting.broker.pid,))
-            readings = self._consume(connection, setting, meter)
+            readings, counted = self._consume(connection, setting, meter)
             connection.close()
-            return measured(self, setting.filled, readings, server_peak_rss_mb=peak_rss_mb([clickhouse.pid]))
+            return measured(
+                self,
+                setting.filled,
+                readings,
+                server_peak_rss_mb=peak_rss_mb([clickhouse.pid]),
+                counted=counted,
+            )
 
-    def _consume(self, connection: Connection, setting: Setting, meter: Meter) -> Readings:
+    def _consume(self, connection: Connection, setting: Setting, meter: Meter) -> tuple[Readings, int]:
+        """Return the readings, and how many records it counted: it reads at least once."""
         kind = setting.filled.kind
         connection.query(_CREATE_TOTALS)
         self._create_queue(connection, setting)
         started = meter.read()
         connection.query(_VIEWS[kind, self.form])
-        assigned, finished = watch(
+        assigned, finished, counted = watch(
             meter,
             setting.filled.events,
             is_assigned=lambda: _is_assigned(connection),
             applied=lambda: _applied(connection),
         )
-        return started, assigned, finished
+        return (started, assigned, finished), counted
 
     def _create_queue(self, connection: Connection, setting: Setting) -> None:
         settings = [

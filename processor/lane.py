@@ -89,12 +89,15 @@ class Lane:
         """Take note of a finished task and start the next one. Raises what is no known kind of failure."""
         if self._task is not None and self._task.done():
             task, self._task = self._task, None
-            self._settle(task, now)
+            if self.state != "halted":
+                self._settle(task, now)
         if self._task is None and now >= self._not_before:
             self._start(now)
 
     def halt(self, why: str) -> None:
         """Stop this partition until a person has looked and the program is started again."""
+        if self.state == "halted":
+            return
         self._source.leave(self.place)
         self.state, self._in_hand, self.full_since = "halted", None, None
         self._gathering = Gathering(self.partition.topic, 0)

@@ -14,7 +14,7 @@ offset is not the checkpoint, without using up the token. The token, made of the
 lets one of two inserts pass that have both met the condition. Each alone has holes; see docs/design.md.
 """
 
-from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
@@ -81,11 +81,12 @@ WHERE resolution = 'checkpoint'
 Column = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
 class CheckpointMoved(Exception):
     """Somebody else has applied records from this offset on, or we did and lost the answer: go on at the checkpoint."""
 
-    checkpoint: Checkpoint | None
+    def __init__(self, checkpoint: Checkpoint | None) -> None:
+        super().__init__(checkpoint)
+        self.checkpoint = checkpoint
 
 
 class Ledger:
@@ -111,15 +112,16 @@ class Ledger:
     def begin(self, partition: Partition, low: int) -> Checkpoint:
         """Begin a partition at offset `low`, or return the checkpoint of whoever was faster."""
         first = checkpoint_row(partition.id, OffsetRange(0, low), started=1, leader_epoch=-1)
-        try:
-            self.insert(partition, first, started=0, first=0, token="init")  # noqa: S106 -- no password
-        except CheckpointMoved as moved:
-            if moved.checkpoint is not None:
-                return moved.checkpoint
-        found = self.checkpoint(partition)
-        if found is None:
-            raise LedgerBroken(f"the first row of {partition} was acknowledged, but is not there")
-        return found
+        for ghosts in count():
+            try:
+                self.insert(partition, first, started=0, first=0, token=f"init#{ghosts}")
+            except CheckpointMoved as moved:
+                found = moved.checkpoint
+            else:
+                found = self.checkpoint(partition)
+            if found is not None:
+                return found
+        raise AssertionError("unreachable")
 
     def apply(
         self, partition: Partition, offsets: OffsetRange, rows: Rows | None, *, leader_epoch: int, ghosts: int

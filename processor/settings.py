@@ -39,10 +39,13 @@ class ProcessorSettings(Settings):
 
     @model_validator(mode="after")
     def _require_tls_files(self) -> Self:
+        problems = []
         if self.kafka_tls_enabled and self.kafka_tls_ca_file is None:
-            raise ValueError("KAFKA_TLS_ENABLED needs KAFKA_TLS_CA_FILE")
+            problems.append("KAFKA_TLS_ENABLED needs KAFKA_TLS_CA_FILE")
         if (self.kafka_tls_cert_file is None) != (self.kafka_tls_key_file is None):
-            raise ValueError("KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE go together")
+            problems.append("KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE go together")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @property

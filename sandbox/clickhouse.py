@@ -17,6 +17,7 @@ START_WITHIN_S: Final = 60.0
 _CONFIG: Final = """<clickhouse>
     <tcp_port>{port}</tcp_port>
     <listen_host>{host}</listen_host>
+    <memory_worker_period_ms>500</memory_worker_period_ms>
     <background_distributed_schedule_pool_size>4</background_distributed_schedule_pool_size>
 </clickhouse>
 """

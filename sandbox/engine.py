@@ -17,7 +17,7 @@ SERVE: Final = """
 SYSTEM START LISTEN TCP;
 SELECT getServerPort('tcp_port') INTO OUTFILE '{port_file}' TRUNCATE FORMAT TSV;
 SELECT sleepEachRow(3) FROM numbers(100000000)
-SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0 FORMAT Null
+SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0, interactive_delay = 3000000 FORMAT Null
 """
 
 

@@ -27,8 +27,11 @@ def free_port() -> int:
 
 def free_ports(count: int) -> list[int]:
     """Return different ports of 127.0.0.1 on which nobody listens now; somebody may be quicker than you."""
+    found: set[int] = set()  # a port that is bound, but on which nobody listens, can be bound again
     with ExitStack() as held:
-        return [_hold_one(held) for _ in range(count)]
+        while len(found) < count:
+            found.add(_hold_one(held))
+    return list(found)
 
 
 def is_free(port: int) -> bool:

@@ -47,8 +47,8 @@ def check_schema(connection: Connection, *, min_deduplication_window: int = 1) -
     _check_migrated(connection)
     tables = {row[0]: _Table(*row) for row in connection.query(_SELECT_TABLES)}
     problems = [problem for name in _ENGINES for problem in _engine_problems(name, tables.get(name))]
-    if not problems:
-        problems = _ledger_problems(tables["analytics"], min_deduplication_window)
+    if ledger := tables.get("analytics"):
+        problems += _ledger_problems(ledger, min_deduplication_window)
     if problems:
         raise StoreMisconfigured("the tables cannot keep the numbers exact:\n  " + "\n  ".join(problems))
 

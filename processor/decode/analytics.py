@@ -110,11 +110,12 @@ def _complete(
 
 def _owner(chunk: Records, at: int, user: str, workflow: str, into: Decoded) -> int:
     """Return the owner of a valid event; the first in canonical spelling names its workflow."""
+    met_before = len(into.owners.users)
     owner = into.owners.of(user, workflow)
     if is_canonical(workflow):
         workflow_id, offset = into.owners.workflows[owner], int(chunk.offsets[at])
         before = into.named.get(workflow_id)
-        if before is None or offset < before.offset:
+        if offset < before.offset if before else owner == met_before:
             into.named[workflow_id] = Named(owner, int(chunk.times_ms[at]), offset)
     return owner
 

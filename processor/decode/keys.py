@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,7 @@ _V7: Final = np.uint64(0x7000)
 _ANY_V7: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
 )
+_NAMED: Final = "\0named:"  # not `analytics:workflow:`, for that may be the EventKey of another event as well
 _HASH_LOW: Final = (1 << 63) - 1
 
 
@@ -50,9 +52,8 @@ class Keys(NamedTuple):
 
 @lru_cache(maxsize=1 << 15)
 def workflow_key(workflow_id: int) -> tuple[int, int]:
-    """Return the key of `analytics:workflow:<id>`, whichever spelling the event had."""
-    text = f"{workflow_id:032x}"
-    return hashed_key(f"analytics:workflow:{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+    """Return the key under which a workflow is remembered once it was named; no EventKey has it."""
+    return hashed_key(f"{_NAMED}{UUID(int=workflow_id)}")
 
 
 def hashed_key(event_key: str) -> tuple[int, int]:

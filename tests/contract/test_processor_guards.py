@@ -205,9 +205,6 @@ def test_everything_that_is_wrong_is_said_at_once(store):
     assert [table for table in ("log_runs", "event_keys") if f"table {table} is missing" not in said] == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="DOUBT checks: what is wrong with the ledger is said only when all engines are right"
-)
 def test_a_small_window_is_said_beside_a_missing_table(refused):
     store, _ = refused
     with store.replaced("log_runs"):

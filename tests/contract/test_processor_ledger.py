@@ -140,9 +140,6 @@ def test_beginners_at_the_same_time_agree(stores):
             assert len({*threads.map(begin, (3, 0, 7, 5)), world.next_offset}) == 1
 
 
-@pytest.mark.xfail(
-    strict=True, raises=LedgerBroken, reason="DOUBT ledger: the first insert has no second token"
-)
 def test_a_server_that_died_over_the_first_row_of_a_partition_does_not_keep_it_from_beginning(world):
     world.use_up("init", started=0)
     assert world.ledger.begin(world.partition, 5).next_offset == 5

@@ -11,7 +11,7 @@ from benchmarks.ingest import Options, chosen
 from benchmarks.measurement import Measurement, Role
 from benchmarks.meter import Cost, Meter, Reading, cpu_s, peak_rss_mb, taken_share
 from benchmarks.ours import require_equal
-from benchmarks.report import Summary, summarize
+from benchmarks.report import Summary, remarks, summarize
 from benchmarks.watch import watch
 
 
@@ -58,14 +58,18 @@ def test_what_others_took_of_the_machine_is_what_neither_we_nor_nobody_had(
 def test_watching_ends_when_every_record_is_applied() -> None:
     applied = iter([0, 500, 1000])
 
-    assigned, finished = watch(Meter(), 1000, is_assigned=lambda: True, applied=lambda: next(applied))
+    seen = watch(Meter(), 1000, is_assigned=lambda: True, applied=lambda: next(applied))
 
-    assert finished.at_s > assigned.at_s
+    assert seen.finished.at_s > seen.assigned.at_s
+    assert seen.counted == 1000
 
 
-def test_more_records_than_there_are_are_a_failure() -> None:
-    with pytest.raises(BenchmarkFailed, match="1,001 records were applied, but there are 1,000"):
-        watch(Meter(), 1000, is_assigned=lambda: True, applied=lambda: 1001)
+def test_records_that_a_rival_counted_twice_are_told() -> None:
+    (one,) = summarize([
+        msgspec.structs.replace(a_measurement("engine-rawblob", "rival", 1.0), counted_again=again) for again in (0, 7)
+    ])  # fmt: skip
+
+    assert remarks([one]) == ["jobs: engine-rawblob counted 7 records more than once in a run"]
 
 
 def test_a_contender_that_stalls_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

