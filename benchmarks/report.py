@@ -34,7 +34,7 @@ _HEADINGS: Final = (
     "taken",
 )
 
-WIDTH: Final = 112
+WIDTH: Final = 124
 """Columns that a table needs."""
 
 

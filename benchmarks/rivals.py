@@ -33,8 +33,9 @@ TUNED: Final[Mapping[str, int]] = MappingProxyType(
         "kafka_flush_interval_ms": 2_000,
     }
 )
-"""What cost the least CPU among 28 + 7 runs of RawBLOB: blocks of 16,384 to 1,048,576 rows, polls of 1,000 to 65,536,
-one consumer or two, one thread or two, more prefetching; the short poll lets the last block go out early.
+"""The best of some 30 runs of RawBLOB by CPU, on a busy machine, so with little certainty: blocks of 16,384 to
+1,048,576 rows, polls of 1,000 to 65,536, one consumer or two, one thread or two, more prefetching. The short poll
+lets the last block go out early.
 """
 
 _TIMEOUT_S: Final = 60.0

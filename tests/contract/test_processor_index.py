@@ -91,9 +91,9 @@ def stores(clickhouse):
         yield opened
 
 
-@pytest.fixture(params=[LARGE, SMALL], ids=["large filter", "small filter"])
-def world(stores, request):
-    return World(stores, request.param)
+@pytest.fixture
+def world(stores):
+    return World(stores)
 
 
 # --- evidence ---
