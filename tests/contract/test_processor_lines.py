@@ -265,7 +265,7 @@ def counted_by_definition(log):
     return counts
 
 
-@given(model_logs(), st.sets(st.integers(1, 60), max_size=5))
+@given(model_logs(), st.sets(st.integers(1, 60), max_size=3))
 @settings(max_examples=15, deadline=None)
 def test_whatever_the_batches_the_same_lines_count(stores, log, cuts):
     world, counts = World(stores), []
