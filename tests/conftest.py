@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from analytics.settings import Settings
 from sandbox.broker import LocalBroker
 from sandbox.clickhouse import LocalClickHouse, local_settings
+
+# These machines are shared: how long an example takes says nothing of the code.
+settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared-machine")
 
 
 @pytest.fixture(scope="session")
