@@ -28,7 +28,7 @@ def _split_list(text: object) -> object:
 def _check_host_port(address: str) -> str:
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
-        raise ValueError(f"{address!r} must be host:port")
+        raise ValueError("each address must be host:port")
     return address
 
 

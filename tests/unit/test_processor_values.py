@@ -119,7 +119,9 @@ def analytics_event(chance: Random) -> str:
     job = f"analytics:job:{chance.choice(SPELLINGS)(chance.choice(JOBS))}:completed"
     some_key = quoted(chance, [job] * 9 + ["", "job \u00e9", "analytics:job:1:completed"])
     event_key = chance.choice([None, "null", *[some_key] * 10])
-    fields: Tokens = {"EventKey": event_key if event_type == "JOBS" else None, "EventType": f'"{event_type}"'}
+    fields: Tokens = {"EventType": f'"{event_type}"'}
+    if event_type == "JOBS":  # the reference has one identity for events of two types that share an EventKey
+        fields["EventKey"] = event_key
     fields |= owner(chance, "WorkflowID") | {"Data": rendered(chance, spoiled(chance, data, []))}
     return rendered(chance, spoiled(chance, fields, ["JOBS", "LOGS"]))
 
