@@ -1,4 +1,4 @@
-"""Every metric of the project, in one table, so that `docs/` and alerts have one place to look.
+"""Every metric of the service, in one table; those of the processor are in `processor.metrics`.
 
 Labels hold names from fixed sets only: never an id, a token or text of a user.
 """

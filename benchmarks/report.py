@@ -19,7 +19,7 @@ NOTE: Final = (
     "server, broker: CPU seconds per million events in that time. Peak MB: resident, of client and server. Taken: "
     "what others had of the machine meanwhile; with more than 10%, do not trust the figures.\n"
     "The Kafka engine sums per workflow only, at least once, counts repeated events again, and does not fsync. Our "
-    "processor counts each event exactly once, with user totals, time buckets and histogram; every total was compared "
+    "processor counts each event exactly once, with user totals and time buckets; every total was compared "
     "with the true one."
 )
 _HEADINGS: Final = (

@@ -1,7 +1,7 @@
 """The rival: ClickHouse's own Kafka engine, and a materialized view that sums into a table per workflow.
 
-It reads at least once (a crash counts records again), knows no repeated events, and has no user totals, no time
-buckets and no histogram: it does less than the processor. In return it gets the best settings that were found, and
+It reads at least once (a crash counts records again), knows no repeated events, and has no user totals and no time
+buckets: it does less than the processor. In return it gets the best settings that were found, and
 no fsync.
 """
 

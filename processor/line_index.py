@@ -83,8 +83,7 @@ class LineIndex:
             )
             asked[start:end] = True
             _note_times(run, place[start:end], newest_ms)
-        again = order[asked]
-        again = again[np.argsort(lines.offset[again])]
+        again = order[asked]  # of each place in the order of the log
         places = (lines.stream[again] << 32 | lines.sequence[again]).tolist()
         events = zip(places, lines.time_ms[again].tolist(), strict=True)
         counts[again] = first_ones(events, newest_ms, self._horizon_ms)

@@ -10,7 +10,8 @@ from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from analytics.lookups import Lookups, QueryRunner, StoreLookups
 from analytics.queries import Totals
 from analytics.settings import Settings
-from analytics.store.pool import Connection
+from analytics.store.pool import Connection, Pool
+from sandbox.clickhouse import LocalClickHouse
 from tests.grpc_world import (
     NOBODYS_WORKFLOW,
     STRANGER,
@@ -21,6 +22,7 @@ from tests.grpc_world import (
     FakeLookups,
     serving,
 )
+from tests.processor_world import fresh_database, pools
 
 NIL = UUID(int=0)
 _COLUMNS = "resolution, user_id, workflow_id, bucket_start, workflows, jobs, execution_seconds, log_lines"
@@ -64,6 +66,13 @@ def lookups(request: pytest.FixtureRequest) -> Iterator[Lookups]:
     runner = QueryRunner(settings, size=2, timeout_s=5)
     yield StoreLookups(runner)
     runner.close()
+
+
+@pytest.fixture(scope="module")
+def stores(clickhouse: LocalClickHouse) -> Iterator[tuple[Pool, Pool]]:
+    """Connections to a database that the tests of a module share: each of them has a partition of its own."""
+    with pools(fresh_database(clickhouse.address), size=1) as opened:
+        yield opened
 
 
 @pytest.fixture

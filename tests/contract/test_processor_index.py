@@ -17,9 +17,7 @@ from tests.processor_world import (
     FakeRecord,
     as_value,
     finished_job,
-    fresh_database,
     gathered_of,
-    pools,
     some_id,
     some_partition,
 )
@@ -82,13 +80,6 @@ class World:
                 f"SELECT {columns} FROM event_keys WHERE partition_id = %(id)s ORDER BY record_offset",
                 {"id": self.partition.id},
             )
-
-
-@pytest.fixture(scope="module")
-def stores(clickhouse):
-    """Connections to a database that these tests share: each of them has a partition of its own."""
-    with pools(fresh_database(clickhouse.address), size=1) as opened:
-        yield opened
 
 
 @pytest.fixture

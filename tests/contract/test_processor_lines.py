@@ -14,10 +14,8 @@ from tests.processor_world import (
     NOW_MS,
     FakeRecord,
     as_value,
-    fresh_database,
     gathered_of,
     log_line,
-    pools,
     some_id,
     some_partition,
 )
@@ -77,13 +75,6 @@ class World:
                 f"SELECT {columns} FROM log_runs WHERE partition_id = %(id)s ORDER BY first_seq, stream, attempt, last_seq",
                 {"id": self.partition.id},
             )
-
-
-@pytest.fixture(scope="module")
-def stores(clickhouse):
-    """Connections to a database that these tests share: each of them has a partition of its own."""
-    with pools(fresh_database(clickhouse.address), size=1) as opened:
-        yield opened
 
 
 @pytest.fixture
