@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 NIL_TEXT: Final = "00000000-0000-0000-0000-000000000000"
+ID_LENGTH: Final = len(NIL_TEXT)
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LOW: Final = (1 << 64) - 1
 

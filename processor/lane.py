@@ -20,6 +20,8 @@ from processor.source import AT_ONCE, Place, Source
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
+_MANY_MORE: Final = 10_000  # records that are waiting in the log
+_GATHER_S: Final = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -44,6 +46,7 @@ class Lane:
         self._pause_s = _FIRST_PAUSE_S
         self._trust_gap_at = -1
         self._paused = False
+        self._gathering_since = 0.0
         self.full_since: float | None = None
 
     @property
@@ -73,6 +76,8 @@ class Lane:
         if records[0].offset() > expected and not self._trusts_gap(records[0].offset(), expected):
             return 0
         malformed = len(batch.rejected)
+        if not batch.records:
+            self._gathering_since = now
         self._gathering.add(records)
         batch.leader_epoch = _leader_epoch(records[-1])
         if self._limits.reached_by(batch) and self.full_since is None:
@@ -113,11 +118,16 @@ class Lane:
         if self.state == "opening":
             self._task = self._workers.submit(self._open_writer)
         elif self.state == "reading":
-            if self._in_hand is None and self._gathering.batch.records:
+            if self._in_hand is None and self._gathering.batch.records and self._is_ripe(now):
                 self._take()
             if self._in_hand is not None:
                 self._not_before = now + self._limits.min_interval_s
                 self._task = self._workers.submit(self._apply, self._in_hand)
+
+    def _is_ripe(self, now: float) -> bool:
+        """Whether to apply what is gathered. Not while many more records are waiting: a batch has its fixed costs."""
+        waiting = self._source.known_end(self.place) - self._gathering.batch.end
+        return self.full_since is not None or waiting < _MANY_MORE or now - self._gathering_since >= _GATHER_S
 
     def _take(self) -> None:
         batch = self._gathering.batch

@@ -19,7 +19,7 @@ from processor.kafka import consumer_config
 from processor.model import Checkpoint
 from processor.settings import ProcessorSettings
 
-AT_ONCE: Final = 1_000
+AT_ONCE: Final = 4_000
 """The most records of one poll: more of them fall out of the processor's cache before they are decoded."""
 
 _log = structlog.get_logger(__name__)

@@ -179,6 +179,10 @@ class FakeSource:
     def __init__(self) -> None:
         self.started_at: list[int] = []
         self.is_read = self.is_paused = False
+        self.end = -1  # of the log, as far as it is known
+
+    def known_end(self, place: tuple[str, int]) -> int:
+        return self.end
 
     def read(self, place: tuple[str, int], checkpoint: Checkpoint) -> None:
         self.started_at.append(checkpoint.next_offset)

@@ -1,15 +1,16 @@
 """Topic `analytics`: finished jobs in bulk, and now and then a workflow that was built."""
 
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from processor.decode.careful import LONGEST_JOB_S, Built, Estimate, Job, Malformed, Unknown, read_analytics
-from processor.decode.events import Decoded, Keyed, Named, Records, Rejected
-from processor.decode.keys import Keys, job_keys
+from processor.decode.events import Bools, Decoded, Keyed, Named, Records, Rejected
+from processor.decode.forms import Buffer, Pattern, texts
+from processor.decode.keys import Keys, id_keys, job_keys
 from processor.decode.times import NS_PER_S, parse_time_s
-from processor.ids import is_canonical
+from processor.ids import ID_LENGTH, Int64s, is_canonical
 
 
 class _Data(msgspec.Struct, gc=False):
@@ -17,20 +18,40 @@ class _Data(msgspec.Struct, gc=False):
     completed_at: str | None = None
 
 
-class _PlainJob(msgspec.Struct, gc=False):
-    """A JOBS event with all it needs; anything else is read carefully."""
+class _Form(NamedTuple):
+    """How a producer prints a JOBS event: fixed bytes with the ids before or behind the object `Data`."""
 
-    EventKey: Annotated[str, msgspec.Meta(min_length=1)]
-    UserID: str
-    WorkflowID: str
-    EventType: Literal["JOBS"]
-    Data: _Data
+    before: Pattern
+    behind: Pattern
+    ids_are_before: bool
 
 
-_decode_job: Final = msgspec.json.Decoder(_PlainJob).decode
-_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)  # TypeError: a tombstone
-_UNKNOWN: Final = -1  # in place of an owner
+_FORMS: Final = (
+    _Form(  # as Postgres prints JSONB
+        Pattern(b'{"Data": '),
+        Pattern(
+            b', "UserID": "<user:36>", "EventKey": "analytics:job:<job:36>:completed", '
+            b'"EventType": "JOBS", "WorkflowID": "<workflow:36>"}'
+        ),
+        ids_are_before=False,
+    ),
+    _Form(  # as Go prints it
+        Pattern(
+            b'{"EventKey":"analytics:job:<job:36>:completed","UserID":"<user:36>","WorkflowID":"<workflow:36>",'
+            b'"EventType":"JOBS","Data":'
+        ),
+        Pattern(b"}"),
+        ids_are_before=True,
+    ),
+)
+
+_decode_data: Final = msgspec.json.Decoder(_Data).decode
+_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+_NEW: Final = -1  # in place of an owner
 _AT_RECORD: Final = -(2**62)  # in place of an end: the event does not say when it ended
+_LONGEST_KNOWN: Final = 40
+_MOST_KNOWN: Final = 10_000
+_durations_s: dict[bytes, int] = {}  # of objects `Data` that have nothing else, as they are printed
 
 
 class _Jobs(NamedTuple):
@@ -46,66 +67,80 @@ class _Jobs(NamedTuple):
 def decode_analytics(chunk: Records, into: Decoded) -> None:
     """Decode records of topic `analytics`.
 
-    Nearly all of them are plain jobs, which are decoded and taken apart in bulk; the others are read carefully.
+    Nearly all of them are jobs in one of two forms, which are taken in bulk; the others are read carefully.
     """
-    values = [record.value() for record in chunk.records]
-    events, at, odd = _decode_in_bulk(values)
-    jobs = _take_in_bulk(events, at, into)
-    odd += _complete(events, jobs, values, chunk, into)
-    for position in odd:
-        _read_carefully(chunk, position, into, jobs)
+    values = [record.value() or b"" for record in chunk.records]
+    left, owners_before = list(range(len(values))), len(into.owners.users)
+    for form in _FORMS:
+        if left:
+            left = _take_form(form, values, left, owners_before, chunk, into)
+    jobs = _Jobs([], [], [], [], [])
+    for at in left:
+        _read_carefully(chunk, at, into, jobs)
     if jobs.keys:
-        into.keyed.append(_columns(chunk, jobs))
+        into.keyed.append(_keyed(chunk, jobs))
 
 
-def _decode_in_bulk(values: list[bytes | None]) -> tuple[list[_PlainJob], list[int], list[int]]:
-    """Return the plain jobs, their positions, and the positions of all other records."""
-    events: list[_PlainJob] = []
-    odd: list[int] = []
-    while (next_at := len(events) + len(odd)) < len(values):
-        try:
-            events.extend(map(_decode_job, values[next_at:]))  # type: ignore[arg-type] # None raises TypeError
-        except _NOT_PLAIN:  # those before it are in the list
-            odd.append(len(events) + len(odd))
-    others = set(odd)
-    return events, [at for at in range(len(values)) if at not in others], odd
-
-
-def _take_in_bulk(events: list[_PlainJob], at: list[int], into: Decoded) -> _Jobs:
-    """Return the jobs as far as the events alone say."""
-    known = into.owners.index
-    return _Jobs(
-        keys=[one.EventKey for one in events],
-        owner=[known.get(f"{one.UserID}|{one.WorkflowID}", _UNKNOWN) for one in events],
-        seconds=[one.Data.job_execution_duration for one in events],
-        end_s=[_AT_RECORD] * len(events),
-        at=at,
-    )
-
-
-def _complete(
-    events: list[_PlainJob], jobs: _Jobs, values: list[bytes | None], chunk: Records, into: Decoded
+def _take_form(
+    form: _Form, values: list[bytes], candidates: list[int], owners_before: int, chunk: Records, into: Decoded
 ) -> list[int]:
-    """Add owners and ends; take out the events that are not plain after all, and return their positions."""
-    places = {place for place, event in enumerate(events) if event.Data.completed_at}
-    if _UNKNOWN in jobs.owner:
-        places.update(place for place, owner in enumerate(jobs.owner) if owner == _UNKNOWN)
-    places.update(place for place, at in enumerate(jobs.at) if not values[at].isascii())  # type: ignore[union-attr]
-    odd = []
-    for place in sorted(places, reverse=True):
-        event, at = events[place], jobs.at[place]
+    """Take the jobs among the candidates that have this form; return the other ones."""
+    buffer = Buffer([values[at] for at in candidates])
+    before = form.before.at(buffer, buffer.starts)
+    behind = form.behind.at(buffer, buffer.ends - form.behind.length)
+    ids = before if form.ids_are_before else behind
+    keys, taken = id_keys(ids.hole("job"))
+    taken &= before.matches & behind.matches
+    taken &= buffer.ends - buffer.starts > form.before.length + form.behind.length
+    data = [values[at][form.before.length : -form.behind.length] for at in candidates]
+    seconds, end_s = [_durations_s.get(one, -1) for one in data], [_AT_RECORD] * len(data)
+    pairs = texts(ids.hole("user"), ids.hole("workflow"))
+    owner = [into.owners.canonical.get(pair, _NEW) for pair in pairs]
+    for place in _places(taken, np.array(seconds) < 0):
         try:
-            if event.Data.completed_at:
-                jobs.end_s[place] = parse_time_s(event.Data.completed_at)
-            if not values[at].isascii():  # type: ignore[union-attr]
-                values[at].decode()  # type: ignore[union-attr] # bytes outside of the fields were not checked
-            if jobs.owner[place] == _UNKNOWN:
-                jobs.owner[place] = _owner(chunk, at, event.UserID, event.WorkflowID, into)
+            seconds[place], end_s[place] = _read_data(data[place])
+        except _NOT_PLAIN:
+            taken[place] = False
+    of = np.array(owner)
+    for place in _places(taken, (of < 0) | (of >= owners_before)):
+        try:
+            of[place] = _canonical_owner(pairs[place], chunk, candidates[place], into)
         except ValueError:
-            odd.append(at)
-            for column in jobs:
-                del column[place]
-    return odd
+            taken[place] = False
+    positions = np.array(candidates)
+    if taken.any():
+        columns = of[taken], np.array(seconds)[taken], np.array(end_s)[taken]
+        taken_keys = Keys(keys.hi[taken], keys.lo[taken])
+        into.keyed.append(_columns(chunk, positions[taken], *columns, taken_keys))
+    left: list[int] = positions[~taken].tolist()
+    return left
+
+
+def _places(taken: Bools, doubtful: Bools) -> list[int]:
+    places: list[int] = np.flatnonzero(taken & doubtful).tolist()
+    return places
+
+
+def _read_data(data: bytes) -> tuple[int, int]:
+    """Return seconds and end of an object `Data`. Raises msgspec.MsgspecError or ValueError."""
+    fields = _decode_data(data)
+    data.decode()  # bytes of fields that are not needed were not checked
+    if fields.completed_at:
+        return fields.job_execution_duration, parse_time_s(fields.completed_at)
+    if len(data) <= _LONGEST_KNOWN:
+        if len(_durations_s) >= _MOST_KNOWN:
+            _durations_s.clear()
+        _durations_s[data] = fields.job_execution_duration
+    return fields.job_execution_duration, _AT_RECORD
+
+
+def _canonical_owner(pair: bytes, chunk: Records, at: int, into: Decoded) -> int:
+    text = pair.decode("ascii")
+    user, workflow = text[:ID_LENGTH], text[ID_LENGTH:]
+    owner = _owner(chunk, at, user, workflow, into)
+    if is_canonical(text):
+        into.owners.canonical[pair] = owner
+    return owner
 
 
 def _owner(chunk: Records, at: int, user: str, workflow: str, into: Decoded) -> int:
@@ -148,21 +183,25 @@ def _take(event: Job | Built | Estimate, chunk: Records, at: int, into: Decoded,
         jobs.at.append(at)
 
 
-def _columns(chunk: Records, jobs: _Jobs) -> Keyed:
-    at, end_s = np.array(jobs.at), np.array(jobs.end_s)
+def _keyed(chunk: Records, jobs: _Jobs) -> Keyed:
+    columns = np.array(jobs.owner), np.array(jobs.seconds), np.array(jobs.end_s)
+    keyed = _columns(chunk, np.array(jobs.at), *columns, job_keys(jobs.keys))
+    return keyed._replace(has_key=np.array([bool(key) for key in jobs.keys]))
+
+
+def _columns(chunk: Records, at: Int64s, owner: Int64s, seconds: Int64s, end_s: Int64s, keys: Keys) -> Keyed:
     time_ms = chunk.times_ms[at]
-    keys: Keys = job_keys(jobs.keys)
     zeros = np.zeros(len(at), np.int64)
     return Keyed(
-        owner=np.array(jobs.owner),
+        owner=owner,
         at_s=np.where(end_s == _AT_RECORD, time_ms // 1000, end_s),
         jobs=zeros + 1,
-        seconds=np.array(jobs.seconds),
+        seconds=seconds,
         lines=zeros,
         line_bytes=zeros,
         time_ms=time_ms,
         offset=chunk.offsets[at],
         key_hi=keys.hi,
         key_lo=keys.lo,
-        has_key=np.ones(len(at), bool) if all(jobs.keys) else np.array([bool(key) for key in jobs.keys]),
+        has_key=np.ones(len(at), bool),
     )

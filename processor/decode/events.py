@@ -112,6 +112,9 @@ class Owners:
 
     def __init__(self) -> None:
         self.index: dict[str, int] = {}
+        self.canonical: dict[
+            bytes, int
+        ] = {}  # the same for pairs in lower case, as they lie beside each other
         self.users: list[int] = []
         self.workflows: list[int] = []
 

@@ -11,11 +11,12 @@ from typing import Annotated, Final, Literal
 import msgspec
 import numpy as np
 
-from processor.decode.careful import UINT32_MAX, Line, Malformed, read_job_logs
-from processor.decode.events import Decoded, Keyed, Lines, Records, Rejected, Stream
+from processor.decode.careful import STREAMS, UINT32_MAX, Line, Malformed, read_job_logs
+from processor.decode.events import Bools, Decoded, Keyed, Lines, Records, Rejected, Stream
+from processor.decode.go_lines import SHORTEST, GoLines, cut
 from processor.decode.keys import hashed_key
-from processor.decode.times import line_second
-from processor.ids import NIL_TEXT, parse_id
+from processor.decode.times import EARLIEST_BEFORE_S, LATEST_AFTER_S, line_second
+from processor.ids import ID_LENGTH, NIL_TEXT, Int64s, is_canonical, parse_id
 
 
 class _PlainLine(msgspec.Struct, gc=False):
@@ -66,7 +67,8 @@ class _Lists:
 
 
 _decode_line: Final = msgspec.json.Decoder(_PlainLine).decode
-_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)  # TypeError: a tombstone
+_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+_UNKNOWN: Final = -1  # in place of the index of a source
 _REGULAR: Final = re.compile(
     r"log:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?::attempt:([1-9]\d{0,9}))?:(stdout|stderr):(0|[1-9]\d{0,9})",
     re.ASCII,
@@ -79,12 +81,55 @@ class LogDecoder:
     def __init__(self, into: Decoded) -> None:
         self._into = into
         self._sources: dict[str, _Source] = {}
+        self._cut_sources: dict[bytes, int] = {}  # as `GoLines` has them → the index of a source
         self._streams: dict[Stream, int] = {}
         self._owner_of: list[int] = []  # by the index of a source
         self._stream_of: list[int] = []
 
     def decode(self, chunk: Records) -> None:
         """Decode some records."""
+        values = [record.value() or b"" for record in chunk.records]
+        places = np.arange(len(values))
+        if min(map(len, values)) >= SHORTEST:
+            taken = self._take_cut(cut(values), places, chunk)
+        else:
+            taken = np.fromiter(map(len, values), np.int64, len(values)) >= SHORTEST
+            long = places[taken]
+            if len(long):
+                taken[long] = self._take_cut(cut([values[place] for place in long.tolist()]), long, chunk)
+        if not taken.all():
+            self._read_singly(chunk, values, places[~taken].tolist())
+
+    def _take_cut(self, lines: GoLines, places: Int64s, chunk: Records) -> Bools:
+        """Take lines that were cut in bulk from the records at `places`; return which."""
+        ahead_s = lines.second - chunk.times_ms[places] // 1000
+        taken = lines.taken & (ahead_s > -EARLIEST_BEFORE_S) & (ahead_s < LATEST_AFTER_S - 1)
+        known = [self._cut_sources.get(text, _UNKNOWN) for text in lines.sources]
+        for number, source in enumerate(known):
+            if source == _UNKNOWN and (taken & (lines.source == number)).any():
+                known[number] = self._cut_source(lines.sources[number])
+        source_of = np.array(known)[lines.source]
+        taken &= source_of != _UNKNOWN
+        if taken.any():
+            columns = source_of[taken], lines.second[taken], lines.message_bytes[taken], lines.sequence[taken]
+            self._into.lines.append(self._columns(chunk, places[taken], *columns))
+        return taken
+
+    def _cut_source(self, text: bytes) -> int:
+        """Return the index of a new source that was cut in bulk; _UNKNOWN when it is none."""
+        try:
+            ids = text.decode("ascii")
+            job, stream = ids[:ID_LENGTH], ids[ID_LENGTH : -2 * ID_LENGTH]
+            workflow, user = ids[-2 * ID_LENGTH : -ID_LENGTH], ids[-ID_LENGTH:]
+            if stream not in STREAMS or not is_canonical(job):
+                return _UNKNOWN
+            source = self._add_source(Stream(parse_id(job), 1, stream), user, workflow)
+        except ValueError:
+            return _UNKNOWN
+        self._cut_sources[text] = source
+        return source
+
+    def _read_singly(self, chunk: Records, values: list[bytes], places: list[int]) -> None:
         lines = _Lists()
         at, of, seconds, lengths, sequences = (
             lines.at,
@@ -93,13 +138,13 @@ class LogDecoder:
             lines.length,
             lines.sequence,
         )
-        times_ms, sources = chunk.times_ms.tolist(), self._sources
-        for place, record in enumerate(chunk.records):
-            value = record.value()
+        sources = self._sources
+        for place in places:
+            value = values[place]
             try:
-                line = _decode_line(value)  # type: ignore[arg-type] # None raises TypeError
-                if not value.isascii():  # type: ignore[union-attr] # bytes outside of the fields are not checked
-                    value.decode()  # type: ignore[union-attr]
+                line = _decode_line(value)
+                if not value.isascii():  # bytes outside of the fields are not checked
+                    value.decode()
                 prefix, _, number = line.EventKey.rpartition(":")
                 source = sources.get(prefix)
                 if source is None or not source.is_of(line):
@@ -107,28 +152,32 @@ class LogDecoder:
                 sequence, message = line.SequenceNum, line.Message
                 if number != str(sequence):
                     raise ValueError("the EventKey has another number than the field")
-                second = line_second(line.TimeStamp, times_ms[place])
+                second = line_second(line.TimeStamp, int(chunk.times_ms[place]))
             except _NOT_PLAIN:
                 self._read_carefully(chunk, place)
                 continue
-            at.append(place)  # in line, for this is an innermost loop of the program
+            at.append(
+                place
+            )  # in line, for many lines come here: messages that need escaping, other time zones
             of.append(source.index)
             seconds.append(second)
             lengths.append(len(message) if message.isascii() else len(message.encode()))
             sequences.append(sequence)
         if at:
-            self._into.lines.append(self._columns(chunk, lines))
+            columns = np.array(of), np.array(seconds), np.array(lengths), np.array(sequences)
+            self._into.lines.append(self._columns(chunk, np.array(at), *columns))
 
-    def _columns(self, chunk: Records, lines: "_Lists") -> Lines:
-        at, source = np.array(lines.at), np.array(lines.source)
+    def _columns(
+        self, chunk: Records, at: Int64s, source: Int64s, second: Int64s, length: Int64s, sequence: Int64s
+    ) -> Lines:
         return Lines(
             owner=np.array(self._owner_of)[source],
-            at_s=np.array(lines.second),
-            line_bytes=np.array(lines.length),
+            at_s=second,
+            line_bytes=length,
             time_ms=chunk.times_ms[at],
             offset=chunk.offsets[at],
             stream=np.array(self._stream_of)[source],
-            sequence=np.array(lines.sequence),
+            sequence=sequence,
         )
 
     def _new_source(self, prefix: str, line: _PlainLine) -> _Source:
@@ -136,10 +185,15 @@ class LogDecoder:
         place = _place_of(line.EventKey)
         if place is None or (place[0].job, place[0].name) != (parse_id(line.JobID), line.Stream):
             raise ValueError("the EventKey is not regular, or contradicts the fields")
-        self._owner_of.append(self._into.owners.of(line.UserID, line.WorkflowID))
-        self._stream_of.append(self._index_of(place[0]))
-        source = self._sources[prefix] = _Source(len(self._owner_of) - 1, line)
+        source = _Source(self._add_source(place[0], line.UserID, line.WorkflowID), line)
+        self._sources[prefix] = source
         return source
+
+    def _add_source(self, stream: Stream, user: str, workflow: str) -> int:
+        """Return the index of a new source. Raises ValueError when user or workflow is no id."""
+        self._owner_of.append(self._into.owners.of(user, workflow))
+        self._stream_of.append(self._index_of(stream))
+        return len(self._owner_of) - 1
 
     def _index_of(self, stream: Stream) -> int:
         index = self._streams.setdefault(stream, len(self._streams))

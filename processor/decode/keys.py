@@ -19,19 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from processor.decode.forms import id_halves
 from processor.ids import UInt64s
 
 _PREFIX: Final = b"analytics:job:"
 _SUFFIX: Final = b":completed"
 _LENGTH: Final = len(_PREFIX) + 36 + len(_SUFFIX)
 _ID: Final = slice(len(_PREFIX), len(_PREFIX) + 36)
-_HYPHENS: Final = [len(_PREFIX) + at for at in (8, 13, 18, 23)]
-_FIXED_AT: Final = np.array([*range(len(_PREFIX)), *_HYPHENS, *range(_ID.stop, _LENGTH)])
-_FIXED: Final = np.frombuffer(_PREFIX + b"----" + _SUFFIX, dtype=np.uint8)
-_DIGITS_AT: Final = np.array([at for at in range(_ID.start, _ID.stop) if at not in _HYPHENS])
-_NO_DIGIT: Final = 255
-_DIGIT: Final = np.full(256, _NO_DIGIT, dtype=np.uint8)
-_DIGIT[np.frombuffer(b"0123456789abcdef", dtype=np.uint8)] = np.arange(16, dtype=np.uint8)
 
 _TAG_JOB_COMPLETED: Final = np.uint64(1 << 12)
 _VERSION: Final = np.uint64(0xF000)
@@ -89,10 +83,14 @@ def _one_key(event_key: str) -> tuple[int, int]:
 
 def _regular_keys(characters: npt.NDArray[np.uint8]) -> tuple[Keys, npt.NDArray[np.bool_]]:
     """Return keys and which of them hold, for EventKeys as rows of characters."""
-    digits = _DIGIT[characters[:, _DIGITS_AT]]
-    regular = (characters[:, _FIXED_AT] == _FIXED).all(axis=1) & (digits != _NO_DIGIT).all(axis=1)
-    octets = np.ascontiguousarray(digits[:, ::2] << 4 | digits[:, 1::2] & 15)
-    halves = octets.view(">u8").astype(np.uint64)
-    hi, lo = halves[:, 0].copy(), halves[:, 1].copy()
+    keys, regular = id_keys(characters[:, _ID])
+    for place, text in ((slice(0, _ID.start), _PREFIX), (slice(_ID.stop, _LENGTH), _SUFFIX)):
+        regular &= (characters[:, place] == np.frombuffer(text, np.uint8)).all(axis=1)
+    return keys, regular
+
+
+def id_keys(ids: npt.NDArray[np.uint8]) -> tuple[Keys, npt.NDArray[np.bool_]]:
+    """Return the keys of finished jobs from their ids, as rows of 36 characters, and which are regular."""
+    hi, lo, regular = id_halves(ids)
     regular &= (hi & _VERSION == _V7) & (lo >> np.uint64(62) == 2)
     return Keys(hi & ~_VERSION | _TAG_JOB_COMPLETED, lo), regular

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final
 
 NS_PER_S: Final = 1_000_000_000
@@ -10,8 +11,8 @@ _RFC3339: Final = re.compile(
 )
 _MOST_SECONDS: Final = 1 << 14
 _seconds: dict[str, int] = {}  # of times in UTC that were found well formed, by their first 19 characters
-_EARLIEST_BEFORE_S: Final = 3600
-_LATEST_AFTER_S: Final = 300
+EARLIEST_BEFORE_S: Final = 3600
+LATEST_AFTER_S: Final = 300
 
 
 def _wall_clock_s(text: str) -> int:
@@ -53,16 +54,25 @@ def parse_time_s(text: str) -> int:
     return second
 
 
+@lru_cache(maxsize=_MOST_SECONDS)
+def utc_second(clock: bytes) -> int | None:
+    """Return the Unix second of 19 characters such as `2026-03-01T10:00:00`, in UTC; None when they are no time."""
+    try:
+        return parse_time_ns(f"{clock.decode()}Z") // NS_PER_S
+    except ValueError:
+        return None
+
+
 def line_second(text: str, record_ms: int) -> int:
     """Return the second to which a log line belongs: its own, when it is believable, else its record's.
 
     Believable is from one hour before to five minutes after the record's timestamp. Raises ValueError.
     """
     second, record_s = parse_time_s(text), record_ms // 1000
-    if record_s - _EARLIEST_BEFORE_S < second < record_s + _LATEST_AFTER_S - 1:
+    if record_s - EARLIEST_BEFORE_S < second < record_s + LATEST_AFTER_S - 1:
         return second
     ahead_ns = parse_time_ns(text) - record_ms * 1_000_000
-    believable = -_EARLIEST_BEFORE_S * NS_PER_S <= ahead_ns <= _LATEST_AFTER_S * NS_PER_S
+    believable = -EARLIEST_BEFORE_S * NS_PER_S <= ahead_ns <= LATEST_AFTER_S * NS_PER_S
     return second if believable else record_s
 
 

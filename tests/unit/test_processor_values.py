@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from hypothesis import strategies as st
 
+from processor.decode.events import Keyed
 from processor.decode.gather import TOPICS
 from tests.processor_world import NIL, gathered, some_id
 
@@ -212,5 +213,5 @@ def test_these_values_are_read_by_the_fast_decoders_too():
 
 def test_these_values_repeat_each_other():
     batch = gathered("analytics", *(value_of("analytics", seed) for seed in range(1000)))
-    (keyed,) = batch.keyed
+    keyed = Keyed.concatenate(batch.keyed)
     assert len(set(keyed.key_lo[keyed.has_key].tolist())) < 40 < 100 < keyed.has_key.sum()
