@@ -53,31 +53,64 @@ def additions(keyed: Sequence[Keyed], lines: Sequence[Lines], named: Sequence[Na
     return Additions.concatenate(parts)
 
 
-def fold(added: Additions, owners: Owners) -> Rows:
-    """Sum what was added into at most six rows an event: three resolutions of a workflow and of its user."""
-    added, user_ids, workflow_ids = _renumbered(added, owners)
-    first_of_user = np.array(_positions(user_ids), np.int64)
-    users, workflows = halves(user_ids), halves(workflow_ids)
-    nobody = np.zeros(len(user_ids), np.uint64)
+class Numbers(NamedTuple):
+    """Numbers of workflows and of users, in the order of the table: a user comes before the user's workflows.
+
+    `owner` is by position in `Owners`, the others are by number; `user_of` gives the number of its user.
+    """
+
+    owner: Int64s
+    user_of: Int64s
+    ids: tuple[UInt64s, UInt64s, UInt64s, UInt64s]  # halves of user and workflow: upper, lower, upper, lower
+
+
+def number(owners: Owners) -> Numbers:
+    """Number the owners that there are now; another thread may add more meanwhile."""
+    count = len(owners.workflows)
+    user_hi, user_lo = halves(owners.users[:count])
+    workflow_hi, workflow_lo = halves(owners.workflows[:count])
+    nobody = np.zeros(count, np.uint64)
+    ids = [np.concatenate(pair) for pair in ((user_hi, user_hi), (user_lo, user_lo))]
+    ids += [np.concatenate(pair) for pair in ((workflow_hi, nobody), (workflow_lo, nobody))]
+    order = np.lexsort((ids[2], ids[3], ids[0], ids[1]))  # the lower half first, as ClickHouse orders UUIDs
+    ids = [column[order] for column in ids]
+    is_new = np.ones(2 * count, bool)
+    is_new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in ids])
+    numbers = np.zeros(2 * count, np.int64)
+    numbers[order] = np.cumsum(is_new) - 1
+    owner, user = numbers[:count], numbers[count:]
+    user_of = np.zeros(int(is_new.sum()), np.int64)
+    user_of[owner] = user
+    user_hi, user_lo, workflow_hi, workflow_lo = (column[is_new] for column in ids)
+    return Numbers(owner, user_of, (user_hi, user_lo, workflow_hi, workflow_lo))
+
+
+class Folder:
+    """Folds batches; it remembers how it numbered the owners. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._owners: Owners | None = None
+        self._numbers = number(Owners())
+
+    def fold(self, added: Additions, owners: Owners) -> Rows:
+        """Sum what was added into at most six rows an event: three resolutions of a workflow and of its user.
+
+        The rows are in the order of the table, which spares the server from sorting them.
+        """
+        if owners is not self._owners or added.owner.max() >= len(self._numbers.owner):
+            self._owners, self._numbers = owners, number(owners)
+        return _fold(added, self._numbers)
+
+
+def _fold(added: Additions, numbers: Numbers) -> Rows:
+    added = added._replace(owner=numbers.owner[added.owner])
     parts = []
     for resolution, rows in _resolutions(_sum(added._replace(at_s=_bucket(added.at_s, QUARTER)))):
-        parts.append(_rows(resolution, rows, users, workflows))
-        of_users = _sum(rows._replace(owner=first_of_user[rows.owner]))
-        parts.append(_rows(resolution, of_users, users, (nobody, nobody)))
+        of_users = _sum(rows._replace(owner=numbers.user_of[rows.owner]))
+        both = Additions.concatenate([of_users, rows])
+        order = np.argsort(_place(both))
+        parts.append(_rows(resolution, Additions(*(column[order] for column in both)), numbers))
     return Rows.concatenate(parts)
-
-
-def _renumbered(added: Additions, owners: Owners) -> tuple[Additions, list[int], list[int]]:
-    """Return what was added, with owners numbered from 0 on, and the users and workflows of those numbers."""
-    present = np.zeros(added.owner.max() + 1, dtype=bool)
-    present[added.owner] = True
-    numbers = (np.cumsum(present) - 1)[added.owner]
-    used = np.flatnonzero(present).tolist()
-    return (
-        added._replace(owner=numbers),
-        [owners.users[at] for at in used],
-        [owners.workflows[at] for at in used],
-    )
 
 
 def _resolutions(by_quarter: Additions) -> list[tuple[int, Additions]]:
@@ -92,17 +125,17 @@ def _bucket(at_s: Int64s, resolution: int) -> Int64s:
     return within - within % _SPAN_S[resolution]
 
 
-def _positions(ids: Sequence[int]) -> list[int]:
-    """Return, for each id, the position of its first appearance."""
-    first: dict[int, int] = {}
-    return [first.setdefault(one, at) for at, one in enumerate(ids)]
+def _place(added: Additions) -> Int64s:
+    """Return keys by which to sort: owner, then bucket."""
+    places: Int64s = added.owner << 32 | added.at_s  # buckets begin below 2^32
+    return places
 
 
 def _sum(added: Additions) -> Additions:
     """Return one row for each owner and bucket."""
     if not len(added.owner):
         return added
-    key = added.owner << 32 | added.at_s  # buckets begin below 2^32
+    key = _place(added)
     order = np.argsort(key)
     key = key[order]
     starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
@@ -110,18 +143,10 @@ def _sum(added: Additions) -> Additions:
     return Additions(key[starts] >> 32, key[starts] & _LAST_S, *sums)
 
 
-def _rows(
-    resolution: int, added: Additions, users: tuple[UInt64s, UInt64s], workflows: tuple[UInt64s, UInt64s]
-) -> Rows:
-    owner = added.owner
-    return Rows(
-        np.full(len(owner), resolution, np.int64),
-        users[0][owner],
-        users[1][owner],
-        workflows[0][owner],
-        workflows[1][owner],
-        *added[1:],
-    )
+def _rows(resolution: int, added: Additions, numbers: Numbers) -> Rows:
+    user_hi, user_lo, workflow_hi, workflow_lo = (column[added.owner] for column in numbers.ids)
+    resolutions = np.full(len(added.owner), resolution, np.int64)
+    return Rows(resolutions, user_hi, user_lo, workflow_hi, workflow_lo, *added[1:])
 
 
 def _of_keyed(keyed: Keyed) -> Additions:

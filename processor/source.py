@@ -5,7 +5,7 @@ from offsets that are not ours, when a callback raises. A partition is read only
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
@@ -60,8 +60,8 @@ class Source:
                 if one.error() is not None:
                     self._note(one)
             messages = [one for one in messages if one.error() is None]
-        for place, run in groupby(messages, key=_place):
-            self._polled.records[place] += run  # type: ignore[arg-type] # what its stubs call optional is set
+        for place, run in _runs(messages):
+            self._polled.records[place] += run
         polled, self._polled = self._polled, Polled()
         return polled
 
@@ -141,5 +141,12 @@ class Source:
             self._failure = error
 
 
-def _place(message: Message) -> Place:
-    return message.topic(), message.partition()  # type: ignore[return-value] # both are set on a record
+def _runs(messages: list[Message]) -> Iterator[tuple[Place, list[RecordLike]]]:
+    """Yield consecutive records of the same partition together."""
+    start = 0
+    for place, same in groupby(
+        zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)
+    ):
+        end = start + len(list(same))
+        yield place, messages[start:end]  # type: ignore[misc] # what its stubs call optional is set
+        start = end

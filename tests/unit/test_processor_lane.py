@@ -142,3 +142,36 @@ def test_after_a_new_start_the_same_gap_is_doubted_again():
     world.step(4)
     world.feed(9)
     assert world.source.started_at == [5, 5, 5, 5]
+
+
+# --- how much makes a batch ---
+
+
+def test_while_many_more_are_waiting_a_batch_waits_for_them():
+    writer = ScriptedWriter(0)
+    world = opened(writer)
+    world.source.end = 50_000
+    world.feed(0, 3)
+    world.step(after_s=1.9)
+    world.feed(3, 2)
+    assert writer.tried == []
+    world.step(2, after_s=0.1)
+    assert offsets(writer.applied) == [(0, 5)]
+
+
+def test_a_batch_with_few_records_behind_it_does_not_wait():
+    writer = ScriptedWriter(0)
+    world = opened(writer)
+    world.source.end = 10_000
+    world.feed(0, 3)
+    world.step(after_s=0.1)
+    assert offsets(writer.applied) == [(0, 3)]
+
+
+def test_a_full_batch_does_not_wait():
+    writer = ScriptedWriter(0)
+    world = opened(writer, fits=2)
+    world.source.end = 50_000
+    world.feed(0, 3)
+    world.step(after_s=0.1)
+    assert offsets(writer.applied) == [(0, 3)]
