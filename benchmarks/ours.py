@@ -12,11 +12,12 @@ from analytics.settings import Settings
 from analytics.store.migrate import migrate
 from analytics.store.pool import Connection
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.fill import PARTITIONS
 from benchmarks.measurement import Measurement, Readings, Role, measured
 from benchmarks.meter import Meter, peak_rss_mb
 from benchmarks.setting import Setting
 from benchmarks.watch import watch
-from sandbox.applied import Applied, AppliedReader
+from sandbox.applied import COUNTED_TOPICS, Applied, AppliedReader
 from sandbox.clickhouse import LocalClickHouse, local_settings
 from sandbox.generate.flood import Flood
 from sandbox.programs import LocalProcessor
@@ -130,7 +131,7 @@ def _consume(
         assigned, finished, counted = watch(
             meter,
             setting.filled.events,
-            is_assigned=lambda: look().partitions > 0,
+            is_assigned=lambda: look().partitions >= PARTITIONS * len(COUNTED_TOPICS),
             applied=lambda: look().records,
         )
     finally:

@@ -14,7 +14,7 @@ from benchmarks.meter import Cost
 from sandbox.generate.flood import Kind
 
 NOTE: Final = (
-    "events/s: from the first partition being assigned to the last record being applied; median of the runs. "
+    "events/s: from every partition being assigned to the last record being applied; median of the runs. "
     "C limit, engine: the ratio to librdkafka alone, and to the better form of ClickHouse's Kafka engine. Client, "
     "server, broker: CPU seconds per million events in that time. Peak MB: resident, of client and server. Taken: "
     "what others had of the machine meanwhile; with more than 10%, do not trust the figures.\n"

@@ -47,7 +47,7 @@ _FORMS: Final = (
 
 _decode_data: Final = msgspec.json.Decoder(_Data).decode
 _NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-_NEW: Final = -1  # in place of an owner
+_NEW: Final = -1  # in place of an owner or of seconds
 _AT_RECORD: Final = -(2**62)  # in place of an end: the event does not say when it ended
 _LONGEST_KNOWN: Final = 40
 _MOST_KNOWN: Final = 10_000
@@ -92,33 +92,45 @@ def _take_form(
     keys, taken = id_keys(ids.hole("job"))
     taken &= before.matches & behind.matches
     taken &= buffer.ends - buffer.starts > form.before.length + form.behind.length
-    data = [values[at][form.before.length : -form.behind.length] for at in candidates]
-    seconds, end_s = [_durations_s.get(one, -1) for one in data], [_AT_RECORD] * len(data)
-    pairs = texts(ids.hole("user"), ids.hole("workflow"))
-    owner = [into.owners.canonical.get(pair, _NEW) for pair in pairs]
-    for place in _places(taken, np.array(seconds) < 0):
-        try:
-            seconds[place], end_s[place] = _read_data(data[place])
-        except _NOT_PLAIN:
-            taken[place] = False
-    of = np.array(owner)
-    for place in _places(taken, (of < 0) | (of >= owners_before)):
-        try:
-            of[place] = _canonical_owner(pairs[place], chunk, candidates[place], into)
-        except ValueError:
-            taken[place] = False
     positions = np.array(candidates)
+    data = [values[at][form.before.length : -form.behind.length] for at in candidates]
+    seconds, end_s = _durations(data, taken)
+    pairs = texts(ids.hole("user"), ids.hole("workflow"))
+    owner = _owners_of(pairs, taken, owners_before, chunk, positions, into)
     if taken.any():
-        columns = of[taken], np.array(seconds)[taken], np.array(end_s)[taken]
         taken_keys = Keys(keys.hi[taken], keys.lo[taken])
-        into.keyed.append(_columns(chunk, positions[taken], *columns, taken_keys))
+        columns = owner[taken], seconds[taken], end_s[taken], taken_keys
+        into.keyed.append(_columns(chunk, positions[taken], *columns))
     left: list[int] = positions[~taken].tolist()
     return left
 
 
-def _places(taken: Bools, doubtful: Bools) -> list[int]:
-    places: list[int] = np.flatnonzero(taken & doubtful).tolist()
-    return places
+def _durations(data: list[bytes], taken: Bools) -> tuple[Int64s, Int64s]:
+    """Return seconds and ends of objects `Data`; those that are not what is needed are no longer taken."""
+    seconds = np.array([_durations_s.get(one, _NEW) for one in data])
+    end_s = np.full(len(data), _AT_RECORD)
+    for place in np.flatnonzero(taken & (seconds == _NEW)).tolist():
+        try:
+            seconds[place], end_s[place] = _read_data(data[place])
+        except _NOT_PLAIN:
+            taken[place] = False
+    return seconds, end_s
+
+
+def _owners_of(
+    pairs: list[bytes], taken: Bools, owners_before: int, chunk: Records, positions: Int64s, into: Decoded
+) -> Int64s:
+    """Return the owners of events; those of no valid ids are no longer taken.
+
+    An owner that is new in this call may have to be named by an earlier record than the one that it was met at.
+    """
+    owner = np.array([into.owners.canonical.get(pair, _NEW) for pair in pairs])
+    for place in np.flatnonzero(taken & ((owner == _NEW) | (owner >= owners_before))).tolist():
+        try:
+            owner[place] = _canonical_owner(pairs[place], chunk, int(positions[place]), into)
+        except ValueError:
+            taken[place] = False
+    return owner
 
 
 def _read_data(data: bytes) -> tuple[int, int]:

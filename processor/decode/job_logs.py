@@ -104,11 +104,13 @@ class LogDecoder:
         """Take lines that were cut in bulk from the records at `places`; return which."""
         ahead_s = lines.second - chunk.times_ms[places] // 1000
         taken = lines.taken & (ahead_s > -EARLIEST_BEFORE_S) & (ahead_s < LATEST_AFTER_S - 1)
-        known = [self._cut_sources.get(text, _UNKNOWN) for text in lines.sources]
-        for number, source in enumerate(known):
+        sources = []
+        for number, text in enumerate(lines.sources):
+            source = self._cut_sources.get(text, _UNKNOWN)
             if source == _UNKNOWN and (taken & (lines.source == number)).any():
-                known[number] = self._cut_source(lines.sources[number])
-        source_of = np.array(known)[lines.source]
+                source = self._cut_source(text)
+            sources.append(source)
+        source_of = np.array(sources)[lines.source]
         taken &= source_of != _UNKNOWN
         if taken.any():
             columns = source_of[taken], lines.second[taken], lines.message_bytes[taken], lines.sequence[taken]
