@@ -24,8 +24,8 @@ $(READY): pyproject.toml constraints.txt
 run: setup ## bring up ClickHouse, a broker, processor and service, play events, and show live totals
 	$(BIN)/chronoverse-sandbox up --data $(DATA) --demo
 
-test: check ## everything that CI runs: the checks, then every test on the real engines
-	$(BIN)/pytest
+test: check ## everything that CI runs: the checks and unit tests, then the tests on the real engines
+	$(BIN)/pytest tests/contract tests/integration
 
 check: setup format lint types imports proto-check unit ## format, lint, types, import direction, stub freshness, unit tests
 
