@@ -71,7 +71,7 @@ class Outcome:
     "--only", multiple=True, help="Contenders by the start of their key: limit, engine, processor-1."
 )
 @click.option(
-    "--processors", type=click.IntRange(1, 8), multiple=True, default=(1,), help="Processes of ours."
+    "--processors", type=click.IntRange(1, 8), multiple=True, default=(1, 2), help="Processes of ours."
 )
 @click.option(
     "--patience", "patience_s", type=float, default=0.0, help="Longest wait for a quiet machine, s."
