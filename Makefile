@@ -25,7 +25,7 @@ run: setup ## bring up ClickHouse, a broker, processor and service, play events,
 	$(BIN)/chronoverse-sandbox up --data $(DATA) --demo
 
 test: check ## everything that CI runs: the checks and unit tests, then the tests on the real engines
-	$(BIN)/pytest tests/contract tests/integration
+	$(BIN)/pytest --ignore=tests/unit
 
 check: setup format lint types imports proto-check unit ## format, lint, types, import direction, stub freshness, unit tests
 

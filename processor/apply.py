@@ -10,7 +10,7 @@ from processor import metrics
 from processor.dead_letter import DeadLetters
 from processor.decode.events import Decoded, Keyed, Lines
 from processor.event_index import EventIndex
-from processor.fold import Folder, Rows, additions
+from processor.fold import Rows, additions, fold
 from processor.ledger import Ledger
 from processor.line_index import LineIndex
 from processor.model import Checkpoint, OffsetRange, Partition
@@ -52,7 +52,6 @@ class PartitionWriter:
             filter_bytes=stores.filter_bytes,
         )
         self._lines = LineIndex(partition, stores.plain, horizon_ms=stores.horizon_ms)
-        self._folder = Folder()
         self._ghosts = 0
 
     def apply(self, batch: Decoded) -> None:
@@ -86,7 +85,7 @@ class PartitionWriter:
 
     def _fold(self, batch: Decoded, firsts: _Firsts) -> Rows | None:
         added = additions(firsts.keyed, firsts.lines, [batch.named[one] for one in firsts.named])
-        return self._folder.fold(added, batch.owners) if len(added.owner) else None
+        return fold(added, batch.owners) if len(added.owner) else None
 
     def _move(self, batch: Decoded, rows: Rows | None) -> None:
         offsets = OffsetRange(batch.first, batch.end)

@@ -53,56 +53,23 @@ def additions(keyed: Sequence[Keyed], lines: Sequence[Lines], named: Sequence[Na
     return Additions.concatenate(parts)
 
 
-class Numbers(NamedTuple):
+class _Numbers(NamedTuple):
     """Numbers of workflows and of users, in the order of the table: a user comes before the user's workflows.
 
-    `owner` is by position in `Owners`, the others are by number; `user_of` gives the number of its user.
+    `owner` is by position in `Owners` (0 for those that the batch does not have), the others are by number.
     """
 
     owner: Int64s
-    user_of: Int64s
+    user_of: Int64s  # the number of a workflow's user
     ids: tuple[UInt64s, UInt64s, UInt64s, UInt64s]  # halves of user and workflow: upper, lower, upper, lower
 
 
-def number(owners: Owners) -> Numbers:
-    """Number the owners that there are now; another thread may add more meanwhile."""
-    count = len(owners.workflows)
-    user_hi, user_lo = halves(owners.users[:count])
-    workflow_hi, workflow_lo = halves(owners.workflows[:count])
-    nobody = np.zeros(count, np.uint64)
-    ids = [np.concatenate(pair) for pair in ((user_hi, user_hi), (user_lo, user_lo))]
-    ids += [np.concatenate(pair) for pair in ((workflow_hi, nobody), (workflow_lo, nobody))]
-    order = np.lexsort((ids[2], ids[3], ids[0], ids[1]))  # the lower half first, as ClickHouse orders UUIDs
-    ids = [column[order] for column in ids]
-    is_new = np.ones(2 * count, bool)
-    is_new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in ids])
-    numbers = np.zeros(2 * count, np.int64)
-    numbers[order] = np.cumsum(is_new) - 1
-    owner, user = numbers[:count], numbers[count:]
-    user_of = np.zeros(int(is_new.sum()), np.int64)
-    user_of[owner] = user
-    user_hi, user_lo, workflow_hi, workflow_lo = (column[is_new] for column in ids)
-    return Numbers(owner, user_of, (user_hi, user_lo, workflow_hi, workflow_lo))
+def fold(added: Additions, owners: Owners) -> Rows:
+    """Sum what was added into at most six rows an event: three resolutions of a workflow and of its user.
 
-
-class Folder:
-    """Folds batches; it remembers how it numbered the owners. For one thread at a time."""
-
-    def __init__(self) -> None:
-        self._owners: Owners | None = None
-        self._numbers = number(Owners())
-
-    def fold(self, added: Additions, owners: Owners) -> Rows:
-        """Sum what was added into at most six rows an event: three resolutions of a workflow and of its user.
-
-        The rows are in the order of the table, which spares the server from sorting them.
-        """
-        if owners is not self._owners or added.owner.max() >= len(self._numbers.owner):
-            self._owners, self._numbers = owners, number(owners)
-        return _fold(added, self._numbers)
-
-
-def _fold(added: Additions, numbers: Numbers) -> Rows:
+    The rows are in the order of the table, which spares the server from sorting them.
+    """
+    numbers = _number(added, owners)
     added = added._replace(owner=numbers.owner[added.owner])
     parts = []
     for resolution, rows in _resolutions(_sum(added._replace(at_s=_bucket(added.at_s, QUARTER)))):
@@ -111,6 +78,29 @@ def _fold(added: Additions, numbers: Numbers) -> Rows:
         order = np.argsort(_place(both))
         parts.append(_rows(resolution, Additions(*(column[order] for column in both)), numbers))
     return Rows.concatenate(parts)
+
+
+def _number(added: Additions, owners: Owners) -> _Numbers:
+    present = np.zeros(added.owner.max() + 1, dtype=bool)
+    present[added.owner] = True
+    used = np.flatnonzero(present)
+    user_hi, user_lo = halves([owners.users[at] for at in used.tolist()])
+    workflow_hi, workflow_lo = halves([owners.workflows[at] for at in used.tolist()])
+    nobody = np.zeros(len(used), np.uint64)
+    pairs = (user_hi, user_hi), (user_lo, user_lo), (workflow_hi, nobody), (workflow_lo, nobody)
+    ids = [np.concatenate(pair) for pair in pairs]  # of the workflows, then of their users
+    order = np.lexsort((ids[2], ids[3], ids[0], ids[1]))  # the lower half first, as ClickHouse orders UUIDs
+    ids = [column[order] for column in ids]
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in ids])
+    numbers = np.zeros(len(order), np.int64)
+    numbers[order] = np.cumsum(is_new) - 1
+    owner = np.zeros(len(present), np.int64)
+    owner[used] = numbers[: len(used)]
+    user_of = np.zeros(int(is_new.sum()), np.int64)
+    user_of[owner[used]] = numbers[len(used) :]
+    user_hi, user_lo, workflow_hi, workflow_lo = (column[is_new] for column in ids)
+    return _Numbers(owner, user_of, (user_hi, user_lo, workflow_hi, workflow_lo))
 
 
 def _resolutions(by_quarter: Additions) -> list[tuple[int, Additions]]:
@@ -143,7 +133,7 @@ def _sum(added: Additions) -> Additions:
     return Additions(key[starts] >> 32, key[starts] & _LAST_S, *sums)
 
 
-def _rows(resolution: int, added: Additions, numbers: Numbers) -> Rows:
+def _rows(resolution: int, added: Additions, numbers: _Numbers) -> Rows:
     user_hi, user_lo, workflow_hi, workflow_lo = (column[added.owner] for column in numbers.ids)
     resolutions = np.full(len(added.owner), resolution, np.int64)
     return Rows(resolutions, user_hi, user_lo, workflow_hi, workflow_lo, *added[1:])

@@ -16,12 +16,12 @@ from processor.decode.events import Decoded, RecordLike
 from processor.decode.gather import Gathering
 from processor.ledger import CheckpointMoved
 from processor.model import Partition
-from processor.source import AT_ONCE, Place, Source
+from processor.source import Place, Source, at_once
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 _MANY_MORE: Final = 10_000  # records that are waiting in the log
-_GATHER_S: Final = 2.0
+_GATHER_S: Final = 2.0  # the longest that a batch waits for them
 
 _log = structlog.get_logger(__name__)
 
@@ -197,7 +197,7 @@ class Limits:
     """How large a batch may grow, and how often a partition may be applied."""
 
     def __init__(self, *, records: int, value_bytes: int, min_interval_s: float) -> None:
-        self._records, self._value_bytes = records - AT_ONCE, value_bytes
+        self._records, self._value_bytes = records - at_once(records), value_bytes
         self.min_interval_s = min_interval_s
 
     def reached_by(self, batch: Decoded) -> bool:

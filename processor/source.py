@@ -20,11 +20,16 @@ from processor.model import Checkpoint
 from processor.settings import ProcessorSettings
 
 AT_ONCE: Final = 4_000
-"""The most records of one poll: more of them fall out of the processor's cache before they are decoded."""
+"""The most records of one poll, which are decoded together: with fewer, the calls of numpy cost more than the work."""
 
 _log = structlog.get_logger(__name__)
 
 Place = tuple[str, int]  # topic, partition
+
+
+def at_once(batch_records: int) -> int:
+    """Return the most records of one poll where a batch may have so many."""
+    return min(AT_ONCE, batch_records)
 
 
 @dataclass
@@ -42,6 +47,7 @@ class Source:
 
     def __init__(self, settings: ProcessorSettings) -> None:
         self._consumer = Consumer(consumer_config(settings))
+        self._at_once = at_once(settings.processor_max_batch_records)
         self._reading: set[Place] = set()
         self._polled = Polled()
         self._failure: BaseException | None = None
@@ -52,7 +58,7 @@ class Source:
     def poll(self, wait_s: float) -> Polled:
         """Return what has arrived; wait for something to arrive at most `wait_s`."""
         message = self._consumer.poll(wait_s)
-        messages = [] if message is None else [message, *self._consumer.consume(AT_ONCE - 1, 0)]
+        messages = [] if message is None else [message, *self._consumer.consume(self._at_once - 1, 0)]
         if self._failure is not None:
             raise self._failure
         if any(map(Message.error, messages)):

@@ -154,7 +154,7 @@ def runs(rows: Octets) -> tuple[Int64s, list[bytes]]:
 def utc_seconds(buffer: Buffer, starts: Int64s, ends: Int64s) -> tuple[Int64s, Bools]:
     """Return Unix seconds, rounded down, of the times between positions, and which are RFC 3339 with a `Z`."""
     run, clocks = runs(buffer.windows(starts, _CLOCK_LENGTH))
-    seconds = [utc_second(one) for one in clocks]
+    seconds = [utc_second(one.decode("latin-1")) for one in clocks]
     known = np.array([one is not None for one in seconds])[run]
     return np.array([one or 0 for one in seconds], np.int64)[run], known & _has_fraction_and_z(
         buffer, starts, ends

@@ -11,7 +11,7 @@ from processor.decode.job_logs import LogDecoder
 from processor.decode.workflows import decode_workflows
 
 TOPICS: Final = ("analytics", "workflows", "job_logs")
-_MOST_OWNERS: Final = 25_000  # about 8 MB
+_MOST_OWNERS: Final = 25_000  # about 11 MB
 
 
 class Gathering:

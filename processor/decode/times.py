@@ -9,8 +9,6 @@ NS_PER_S: Final = 1_000_000_000
 _RFC3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
 )
-_MOST_SECONDS: Final = 1 << 14
-_seconds: dict[str, int] = {}  # of times in UTC that were found well formed, by their first 19 characters
 EARLIEST_BEFORE_S: Final = 3600
 LATEST_AFTER_S: Final = 300
 
@@ -43,22 +41,17 @@ def parse_time_s(text: str) -> int:
     """Return the whole Unix second in which the time lies. Raises ValueError."""
     tail = text[19:]
     if tail == "Z" or (tail[-1:] == "Z" and tail[0] == "." and len(tail) < 12 and _are_digits(tail[1:-1])):
-        second = _seconds.get(text[:19])
+        second = utc_second(text[:19])
         if second is not None:
             return second
-    second = parse_time_ns(text) // NS_PER_S
-    if tail[-1:] == "Z":
-        if len(_seconds) >= _MOST_SECONDS:
-            _seconds.clear()
-        _seconds[text[:19]] = second
-    return second
+    return parse_time_ns(text) // NS_PER_S
 
 
-@lru_cache(maxsize=_MOST_SECONDS)
-def utc_second(clock: bytes) -> int | None:
+@lru_cache(maxsize=1 << 14)
+def utc_second(clock: str) -> int | None:
     """Return the Unix second of 19 characters such as `2026-03-01T10:00:00`, in UTC; None when they are no time."""
     try:
-        return parse_time_ns(f"{clock.decode()}Z") // NS_PER_S
+        return parse_time_ns(f"{clock}Z") // NS_PER_S
     except ValueError:
         return None
 

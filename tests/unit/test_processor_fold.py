@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.decode.events import Keyed, Lines, Named, Owners
-from processor.fold import DAY, QUARTER, TOTAL, Folder, additions
+from processor.fold import DAY, QUARTER, TOTAL, additions, fold
 from tests.processor_world import NOW_MS, USER, finished_job, gathered, log_line, some_id
 
 USERS = [some_id(number) for number in (10, 11)]
@@ -91,7 +91,7 @@ def model(batch):
 
 
 def folded(batch):
-    return Folder().fold(added_by(batch), owners())
+    return fold(added_by(batch), owners())
 
 
 @given(some_batches)
@@ -158,7 +158,7 @@ def test_seconds_beyond_32_bits_are_summed():
 
 def test_a_user_in_two_spellings_has_one_row():
     batch = gathered("analytics", finished_job(7), finished_job(8, UserID=USER.upper()))
-    rows = Folder().fold(additions(batch.keyed, [], []), batch.owners)
+    rows = fold(additions(batch.keyed, [], []), batch.owners)
     of_user = (rows.resolution == TOTAL) & (rows.workflow_lo == 0)
     assert rows.jobs[of_user].tolist() == [2]
 
@@ -196,20 +196,3 @@ def test_the_rows_are_in_the_order_of_the_table(batch):
     )
     assert places == sorted(places)
     assert len(set(places)) == len(places)
-
-
-def test_owners_met_later_are_numbered_too():
-    known, folder = owners(), Folder()
-    folder.fold(added_by(([(0, 1, 5)], [], [])), known)
-    known.of(some_id(1), some_id(2))
-    rows = folder.fold(added_by(([(4, 1, 7), (0, 1, 5)], [], [])), known)
-    of_workflows = rows.where((rows.resolution == TOTAL) & (rows.workflow_lo != 0))
-    assert sorted(of_workflows.seconds.tolist()) == [5, 7]
-
-
-def test_other_owners_are_numbered_anew():
-    other, folder = Owners(), Folder()
-    other.of(some_id(1), some_id(2))
-    folder.fold(added_by(([(3, 1, 5)], [], [])), owners())
-    rows = folder.fold(added_by(([(0, 1, 7)], [], [])), other)
-    assert set(rows.user_hi.tolist()) == {int(some_id(1).replace("-", ""), 16) >> 64}

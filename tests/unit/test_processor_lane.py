@@ -1,8 +1,13 @@
 """A lane opens at a checkpoint and gathers what lies behind it, from a source that may begin elsewhere."""
 
+import pytest
+
 from analytics.errors import StoreUnavailable
+from processor.decode.events import Decoded
+from processor.lane import Limits
 from processor.ledger import CheckpointMoved
 from processor.model import Checkpoint
+from processor.source import at_once
 from tests.processor_world import (
     FakeRecord,
     LaneWorld,
@@ -175,3 +180,12 @@ def test_a_full_batch_does_not_wait():
     world.feed(0, 3)
     world.step(after_s=0.1)
     assert offsets(writer.applied) == [(0, 3)]
+
+
+@pytest.mark.parametrize("most", [1_000, 4_000, 83_000])
+def test_no_poll_brings_more_than_a_batch_may_have(most):
+    limits = Limits(records=most, value_bytes=1 << 30, min_interval_s=0)
+    largest_that_goes_on = most - at_once(most)
+    assert at_once(most) <= most
+    assert not limits.reached_by(Decoded(0, 0, records=largest_that_goes_on))
+    assert limits.reached_by(Decoded(0, 0, records=largest_that_goes_on + 1))
