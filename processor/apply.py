@@ -1,9 +1,8 @@
 """One batch, from decoded events to a checkpoint read back: the protocol of docs/design.md on one screen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from uuid import UUID
 
 from analytics.store.pool import Pool
 from processor import metrics
@@ -11,9 +10,13 @@ from processor.dead_letter import DeadLetters
 from processor.decode.events import Decoded, Keyed, Lines
 from processor.event_index import EventIndex
 from processor.fold import Rows, additions, fold
+from processor.index_rows import IndexRows
 from processor.ledger import Ledger
 from processor.line_index import LineIndex
-from processor.model import Checkpoint, OffsetRange, Partition
+from processor.lineage import segment_at
+from processor.lineage_table import Lineage, require_unchanged
+from processor.model import Checkpoint, Partition
+from processor.topics import Topic
 from processor.workflow_facts import write_facts
 
 
@@ -25,6 +28,8 @@ class Stores:
     columns: Pool
     ledger: Ledger
     dead_letters: DeadLetters
+    describe: Callable[[str], Topic]
+    """Asks the broker what a topic is now. Raises BrokerUnavailable."""
     horizon_ms: int
     filter_bytes: int
 
@@ -36,33 +41,39 @@ class _Firsts(NamedTuple):
 
 
 class PartitionWriter:
-    """Applies the batches of one partition from one checkpoint on, one after the other.
+    """Applies the batches of one segment of a partition from one checkpoint on, one after the other.
 
-    After CheckpointMoved it is of no use any more: a new one begins at the new checkpoint.
+    After CheckpointMoved and TopicGrew it is of no use any more: a new one begins at the checkpoint.
     """
 
-    def __init__(self, partition: Partition, topic_id: UUID, checkpoint: Checkpoint, stores: Stores) -> None:
+    def __init__(
+        self, partition: Partition, lineage: Lineage, checkpoint: Checkpoint, stores: Stores
+    ) -> None:
         self.partition, self.checkpoint = partition, checkpoint
-        self._topic_id, self._stores = topic_id, stores
+        self.segment = segment_at(partition.id, lineage.generations, checkpoint.next_offset)
+        self._lineage, self._stores = lineage, stores
+        index_rows = IndexRows(partition.id, self.segment.evidence)
         self._events = EventIndex(
-            partition,
+            index_rows,
             stores.plain,
             stores.columns,
             horizon_ms=stores.horizon_ms,
             filter_bytes=stores.filter_bytes,
         )
-        self._lines = LineIndex(partition, stores.plain, horizon_ms=stores.horizon_ms)
+        self._lines = LineIndex(index_rows, stores.plain, horizon_ms=stores.horizon_ms)
         self._ghosts = 0
 
     def apply(self, batch: Decoded) -> None:
         """Count every first-seen event of the batch, which begins at the checkpoint, and move the checkpoint.
 
         Raises Retryable: nothing was counted, or it is not known; the same call again is right.
-        Raises CheckpointMoved: the batch must be dropped. Raises Stop: a person must look.
+        Raises CheckpointMoved or TopicGrew: the batch must be dropped. Raises Stop: a person must look.
         """
         assert batch.first == self.checkpoint.next_offset, "batches follow each other without a gap"
+        assert self.segment.end is None or batch.end <= self.segment.end, "a batch lies in one segment"
+        require_unchanged(self._lineage, self._stores.describe(self.partition.topic))  # since it was fetched
         if batch.rejected:
-            self._stores.dead_letters.park(self.partition, self._topic_id, batch.rejected)
+            self._stores.dead_letters.park(self.partition, self._lineage.topic_id, batch.rejected)
         write_facts(self._stores.plain, batch.facts)
         firsts = self._drop_repeats(batch)  # the index is durable when this returns
         self._move(batch, self._fold(batch, firsts))
@@ -88,13 +99,12 @@ class PartitionWriter:
         return fold(added, batch.owners) if len(added.owner) else None
 
     def _move(self, batch: Decoded, rows: Rows | None) -> None:
-        offsets = OffsetRange(batch.first, batch.end)
-        ledger, epoch = self._stores.ledger, batch.leader_epoch
-        while not ledger.apply(self.partition, offsets, rows, leader_epoch=epoch, ghosts=self._ghosts):
+        at, ledger, epoch = self.checkpoint, self._stores.ledger, batch.leader_epoch
+        while not ledger.apply(self.partition, at, batch.end, rows, leader_epoch=epoch, ghosts=self._ghosts):
             self._ghosts += 1
             metrics.GHOST_TOKENS.inc()
         self._ghosts = 0
-        self.checkpoint = Checkpoint(batch.end, epoch)
+        self.checkpoint = at._replace(next_offset=batch.end, leader_epoch=epoch)
 
     def _meter(self, batch: Decoded, firsts: _Firsts) -> None:
         topic = self.partition.topic

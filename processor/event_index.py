@@ -1,8 +1,6 @@
 """The index of event keys: which of them came before, below the checkpoint.
 
-A row is evidence only when its offset is below the checkpoint: rows are written, and synced, before the numbers
-of their batch, so below the checkpoint they are complete, whoever wrote them. A row above it is true as well
-(a record never changes), but not yet complete, so it is not asked. Writing a row twice is harmless.
+Which rows are evidence: see `index_rows`. Writing a row twice is harmless.
 """
 
 from collections.abc import Iterable
@@ -16,7 +14,7 @@ from processor.decode.events import NO_EVENTS, Bools, Keyed, Named
 from processor.decode.keys import workflow_key
 from processor.duplicates import first_ones, may_repeat
 from processor.ids import Int64s
-from processor.model import Partition
+from processor.index_rows import IndexRows
 from processor.seen_keys import BITS_PER_KEY, SeenKeys, mixed
 
 WEEK_MS: Final = 7 * 86_400_000
@@ -40,14 +38,14 @@ _LOOK_UP = """
 SELECT key_hi, key_lo, max(time_ms)
 FROM event_keys
 WHERE (key_hi, key_lo) IN (SELECT key_hi, key_lo FROM asked)
-  AND partition_id = %(partition_id)s AND record_offset < %(below)s
+  AND {evidence}
 GROUP BY key_hi, key_lo
 """
 
 _NEWEST = """
 SELECT key_hi, key_lo
 FROM event_keys
-WHERE partition_id = %(partition_id)s AND record_offset < %(below)s AND garbage_week != 65535
+WHERE {evidence} AND garbage_week != 65535
 ORDER BY key_hi DESC
 LIMIT %(most)s
 """
@@ -62,9 +60,9 @@ class EventIndex:
     """The index as one partition sees it, from one checkpoint to the next; for one thread at a time."""
 
     def __init__(
-        self, partition: Partition, plain: Pool, columns: Pool, *, horizon_ms: int, filter_bytes: int
+        self, rows: IndexRows, plain: Pool, columns: Pool, *, horizon_ms: int, filter_bytes: int
     ) -> None:
-        self._partition = partition
+        self._index_rows = rows
         self._plain, self._columns = plain, columns
         self._horizon_ms, self._filter_bytes = horizon_ms, filter_bytes
         self._seen: SeenKeys | None = None
@@ -107,7 +105,7 @@ class EventIndex:
         if not len(columns[0]):
             return
         with self._columns.lend(_LEND_WITHIN_S) as connection:
-            sql = _INSERT.format(partition_id=self._partition.id)
+            sql = _INSERT.format(partition_id=self._index_rows.partition_id)
             connection.insert(sql, columns, settings=_INSERT_SETTINGS)
 
     def applied(self, named: Iterable[int]) -> None:
@@ -127,9 +125,9 @@ class EventIndex:
     def _load(self, below: int) -> SeenKeys:
         """Return a filter with the newest keys below the checkpoint."""
         most = self._filter_bytes * 8 // BITS_PER_KEY // _LOADED_SHARE
-        parameters = {"partition_id": self._partition.id, "below": below, "most": most}
+        sql = _NEWEST.format(evidence=self._index_rows.evidence(below, "record_offset"))
         with self._columns.lend(_LEND_WITHIN_S) as connection:
-            columns = connection.query_columns(_NEWEST, parameters)
+            columns = connection.query_columns(sql, {"most": most})
         if not columns:
             return SeenKeys(self._filter_bytes)
         hi, lo = columns
@@ -141,12 +139,12 @@ class EventIndex:
     def _look_up(self, keys: list[tuple[int, int]], below: int) -> dict[tuple[int, int], int]:
         """Return the newest record time of each key that has a row below the checkpoint."""
         found: dict[tuple[int, int], int] = {}
-        parameters = {"partition_id": self._partition.id, "below": below}
+        sql = _LOOK_UP.format(evidence=self._index_rows.evidence(below, "record_offset"))
         for start in range(0, len(keys), _LOOK_UP_AT_ONCE):
             asked = Table(
                 "asked", {"key_hi": "UInt64", "key_lo": "UInt64"}, keys[start : start + _LOOK_UP_AT_ONCE]
             )
             with self._plain.lend(_LEND_WITHIN_S) as connection:
-                rows = connection.query_with_table(_LOOK_UP, asked, parameters)
+                rows = connection.query_with_table(sql, asked)
             found |= {(hi, lo): newest_ms for hi, lo, newest_ms in rows}
         return found

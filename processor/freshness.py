@@ -18,8 +18,9 @@ from confluent_kafka.admin import AdminClient
 from analytics.errors import Retryable, Stop
 from analytics.store.pool import Pool, StatementFailed
 from processor.garbage import drop_garbage
+from processor.lineage_table import Lineage, require_same
 from processor.source import Place
-from processor.topics import Topic, describe_topics, end_offsets, require_same
+from processor.topics import describe_topics, end_offsets
 
 _EVERY_S: Final = 1.0
 _CHECK_TOPICS_EVERY: Final = 15  # rounds
@@ -68,7 +69,7 @@ class FreshnessReporter:
         self,
         admin: AdminClient,
         pool: Pool,
-        topics: Mapping[str, Topic],
+        topics: Mapping[str, Lineage],
         positions: Callable[[], Mapping[Place, Position]],
         *,
         horizon_ms: int,
@@ -115,9 +116,7 @@ class FreshnessReporter:
         for name, found in describe_topics(self._admin).items():
             require_same(self._topics[name], found)
             if found.partitions != self._counts[name]:
-                _log.error(
-                    "partitions_added", topic=name, known=self._topics[name].partitions, now=found.partitions
-                )
+                _log.info("partitions_added", topic=name, before=self._counts[name], now=found.partitions)
                 self._counts[name] = found.partitions
 
     def _report(self) -> None:

@@ -15,6 +15,7 @@ from processor.apply import PartitionWriter
 from processor.decode.events import Decoded, RecordLike
 from processor.decode.gather import Gathering
 from processor.ledger import CheckpointMoved
+from processor.lineage_table import TopicGrew
 from processor.model import Partition
 from processor.source import Place, Source, at_once
 
@@ -62,7 +63,7 @@ class Lane:
     @property
     def is_busy(self) -> bool:
         """Whether something is, or will soon be, done for this lane."""
-        return self.state == "opening" or self._in_hand is not None or self._gathering.batch.records > 0
+        return self.state == "opening" or self._in_hand is not None or self._has_gathered
 
     def feed(self, records: Sequence[RecordLike], now: float) -> int:
         """Gather records behind those gathered before; return how many of them are malformed."""
@@ -78,8 +79,9 @@ class Lane:
         malformed = len(batch.rejected)
         if not batch.records:
             self._gathering_since = now
-        self._gathering.add(records)
-        batch.leader_epoch = _leader_epoch(records[-1])
+        if within := self._within_segment(records):
+            self._gathering.add(within)
+            batch.leader_epoch = _leader_epoch(within[-1])
         if self._limits.reached_by(batch) and self.full_since is None:
             self.full_since = now
         return len(batch.rejected) - malformed
@@ -118,14 +120,33 @@ class Lane:
         if self.state == "opening":
             self._task = self._workers.submit(self._open_writer)
         elif self.state == "reading":
-            if self._in_hand is None and self._gathering.batch.records and self._is_ripe(now):
+            if self._in_hand is None and self._has_gathered and self._is_ripe(now):
                 self._take()
             if self._in_hand is not None:
                 self._not_before = now + self._limits.min_interval_s
                 self._task = self._workers.submit(self._apply, self._in_hand)
 
+    @property
+    def _has_gathered(self) -> bool:
+        return self._gathering.batch.end > self._gathering.batch.first
+
+    @property
+    def _border(self) -> int | None:
+        """Where the segment ends; records from there on are read again by the writer of the next one."""
+        return None if self._writer is None else self._writer.segment.end
+
+    def _within_segment(self, records: Sequence[RecordLike]) -> Sequence[RecordLike]:
+        """Return the records before the border; when some lie behind it, the batch reaches up to it."""
+        border = self._border
+        if border is None or records[-1].offset() < border:
+            return records
+        self._gathering.batch.end = border
+        return [record for record in records if record.offset() < border]
+
     def _is_ripe(self, now: float) -> bool:
         """Whether to apply what is gathered. Not while many more records are waiting: a batch has its fixed costs."""
+        if self._gathering.batch.end == self._border:
+            return True
         waiting = self._source.known_end(self.place) - self._gathering.batch.end
         return self.full_since is not None or waiting < _MANY_MORE or now - self._gathering_since >= _GATHER_S
 
@@ -145,6 +166,9 @@ class Lane:
     def _settle(self, task: "Future[PartitionWriter] | Future[None]", now: float) -> None:
         try:
             result = task.result()
+        except TopicGrew:
+            _log.info("topic_grew", partition=str(self.partition))
+            self._reopen()
         except CheckpointMoved as moved:
             metrics.CONFLICTS.labels(self.partition.topic).inc()
             _log.info("checkpoint_moved", partition=str(self.partition), to=moved.checkpoint)
@@ -155,9 +179,11 @@ class Lane:
             self.halt(str(error))
         else:
             self._pause_s = _FIRST_PAUSE_S
+            self._in_hand = None
             if result is not None:
                 self._begin(result)
-            self._in_hand = None
+            elif self.next_offset == self._border:
+                self._reopen()
 
     def _begin(self, writer: PartitionWriter) -> None:
         self._writer, self.state = writer, "reading"

@@ -10,12 +10,14 @@
     ownership, unnoticed (a zombie)               checkpoint of the new owner        error 395: go on from there
 
 The insert is a compare-and-swap with two guards. The condition in the statement refuses a batch whose first
-offset is not the checkpoint, without using up the token. The token, made of the partition and that offset only,
-lets one of two inserts pass that have both met the condition. Each alone has holes; see docs/design.md.
+offset, or generation, is not the checkpoint's, without using up the token. The token, made of the partition and
+that checkpoint only, lets one of two inserts pass that have both met the condition. Each alone has holes; see
+docs/design.md.
 """
 
+from collections.abc import Sequence
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -48,33 +50,36 @@ _INSERT = """
 INSERT INTO {table}
 (
     resolution, user_id, workflow_id, bucket_start, workflows, jobs, execution_seconds, log_lines, log_bytes,
-    checkpoint_rows, offset_delta, next_offset, leader_epoch
+    checkpoint_rows, offset_delta, next_offset, leader_epoch, generation
 )
 SELECT
     i.resolution,
     reinterpretAsUUID(bitOr(bitShiftLeft(toUInt128(i.user_lo), 64), toUInt128(i.user_hi))),
     reinterpretAsUUID(bitOr(bitShiftLeft(toUInt128(i.workflow_lo), 64), toUInt128(i.workflow_hi))),
     i.bucket_s, i.workflows, i.jobs, i.seconds, i.lines, i.line_bytes,
-    i.checkpoint_rows, i.offset_delta, i.next_offset, i.leader_epoch
+    i.checkpoint_rows, i.offset_delta, i.next_offset, i.leader_epoch, i.generation
 FROM input('resolution Int8, user_hi UInt64, user_lo UInt64, workflow_hi UInt64, workflow_lo UInt64, bucket_s UInt32,
             workflows Int64, jobs Int64, seconds Int64, lines Int64, line_bytes Int64,
-            checkpoint_rows Int64, offset_delta Int64, next_offset Int64, leader_epoch Int32') AS i
+            checkpoint_rows Int64, offset_delta Int64, next_offset Int64, leader_epoch Int32,
+            generation Int64') AS i
 CROSS JOIN
 (
-    SELECT sum(checkpoint_rows) AS started, sum(offset_delta) AS next_offset
+    SELECT sum(checkpoint_rows) AS started, sum(offset_delta) AS next_offset, sum(generation) AS generation
     FROM {table}
     WHERE resolution = 'checkpoint'
       AND user_id = toUUID('00000000-0000-0000-0000-000000000000') AND workflow_id = toUUID('{partition_id}')
 ) AS c
-WHERE throwIf(c.started != {started} OR c.next_offset != {first}, 'CHECKPOINT_MOVED') = 0
+WHERE throwIf(c.started != {started} OR c.next_offset != {first} OR c.generation != {generation}, 'CHECKPOINT_MOVED') = 0
 FORMAT Native
 """
 
 _READ = """
-SELECT sum(checkpoint_rows), sum(offset_delta), max(next_offset), argMax(leader_epoch, next_offset)
+SELECT workflow_id, sum(checkpoint_rows), sum(offset_delta), max(next_offset), argMax(leader_epoch, next_offset),
+       sum(generation)
 FROM {table}
 WHERE resolution = 'checkpoint'
-  AND user_id = toUUID('00000000-0000-0000-0000-000000000000') AND workflow_id = %(partition_id)s
+  AND user_id = toUUID('00000000-0000-0000-0000-000000000000') AND workflow_id IN %(partition_ids)s
+GROUP BY workflow_id
 """
 
 
@@ -89,6 +94,17 @@ class CheckpointMoved(Exception):
         self.checkpoint = checkpoint
 
 
+class Condition(NamedTuple):
+    """What an insert finds when nobody was faster."""
+
+    started: int
+    first: int
+    generation: int
+
+
+_NOT_BEGUN: Final = Condition(started=0, first=0, generation=0)
+
+
 class Ledger:
     """Checkpoints of partitions in table `analytics`. Errors that leave an outcome unknown are Retryable."""
 
@@ -97,24 +113,21 @@ class Ledger:
 
     def checkpoint(self, partition: Partition) -> Checkpoint | None:
         """Return how far a partition is applied; None when it was never begun. Raises LedgerBroken."""
+        return self.checkpoints([partition.id]).get(partition.id)
+
+    def checkpoints(self, partition_ids: Sequence[UUID]) -> dict[UUID, Checkpoint]:
+        """Return how far partitions are applied; one that was never begun is missing. Raises LedgerBroken."""
         sql = _READ.format(table=self._table)
         with self._plain.lend(_LEND_WITHIN_S) as connection:
-            ((started, total, highest, leader_epoch),) = connection.query(sql, {"partition_id": partition.id})
-        if started == 0 and total == 0:
-            return None
-        if started != 1 or total != highest:
-            raise LedgerBroken(
-                f"the checkpoint of {partition} contradicts itself: {started} first rows, its offsets add up to "
-                f"{total}, its last row says {highest}. The numbers of this partition may be wrong: restore a backup"
-            )
-        return Checkpoint(total, leader_epoch)
+            rows = connection.query(sql, {"partition_ids": tuple(partition_ids)})
+        return {partition_id: _checkpoint(partition_id, *row) for partition_id, *row in rows}
 
-    def begin(self, partition: Partition, low: int) -> Checkpoint:
+    def begin(self, partition: Partition, low: int, generation: int) -> Checkpoint:
         """Begin a partition at offset `low`, or return the checkpoint of whoever was faster."""
-        first = checkpoint_row(partition.id, OffsetRange(0, low), started=1, leader_epoch=-1)
+        first = checkpoint_row(partition.id, OffsetRange(0, low), started=1, generation=generation)
         for ghosts in count():
             try:
-                self.insert(partition, first, started=0, first=0, token=f"init#{ghosts}")
+                self.insert(partition, first, _NOT_BEGUN, token=f"init#{ghosts}")
             except CheckpointMoved as moved:
                 found = moved.checkpoint
             else:
@@ -124,31 +137,48 @@ class Ledger:
         raise AssertionError("unreachable")
 
     def apply(
-        self, partition: Partition, offsets: OffsetRange, rows: Rows | None, *, leader_epoch: int, ghosts: int
+        self,
+        partition: Partition,
+        at: Checkpoint,
+        end: int,
+        rows: Rows | None,
+        *,
+        leader_epoch: int,
+        ghosts: int,
     ) -> bool:
-        """Insert rows and checkpoint; return True when it is read back, False after a ghost token.
+        """Insert rows and move the checkpoint from `at` to `end`; return True when that is read back.
 
-        After False the same call is right with `ghosts + 1`. Raises CheckpointMoved when the partition is not (or
-        no longer) at the first offset, and Retryable when the outcome is unknown: then the same call again, with
-        the same `ghosts`, is right.
+        False follows a ghost token: then the same call is right with `ghosts + 1`. Raises CheckpointMoved when
+        the partition is not (or no longer) at `at`, and Retryable when the outcome is unknown: then the same
+        call again, with the same `ghosts`, is right.
         """
-        columns = checkpoint_row(partition.id, offsets, started=0, leader_epoch=leader_epoch)
+        offsets = OffsetRange(at.next_offset, end)
+        columns = checkpoint_row(partition.id, offsets, leader_epoch=leader_epoch)
         if rows is not None:
             columns = _with_rows(columns, rows)
-        token = f"{offsets.first}#{ghosts}"
-        self.insert(partition, columns, started=1, first=offsets.first, token=token)
-        found = self.checkpoint(partition)
-        if found is not None and found.next_offset == offsets.first:
-            return False
-        if found is None or found.next_offset != offsets.end:
-            raise CheckpointMoved(found)
-        return True
+        return self._move(
+            partition, at, columns, at._replace(next_offset=end, leader_epoch=leader_epoch), ghosts
+        )
+
+    def freeze(self, partition: Partition, at: Checkpoint) -> Checkpoint:
+        """Raise the generation of a partition where its checkpoint is; return the new checkpoint.
+
+        Nothing that was prepared under the former generation can be applied any more. The token is the one that
+        applying a batch from there would use, so that of the two only one passes. Raises CheckpointMoved, Retryable.
+        """
+        offsets = OffsetRange(at.next_offset, at.next_offset)
+        row = checkpoint_row(partition.id, offsets, leader_epoch=at.leader_epoch, generation=1)
+        frozen = at._replace(generation=at.generation + 1)
+        ghosts = 0
+        while not self._move(partition, at, row, frozen, ghosts):
+            ghosts += 1
+        return frozen
 
     def insert(
-        self, partition: Partition, columns: list[Column], *, started: int, first: int, token: str
+        self, partition: Partition, columns: list[Column], condition: Condition, *, token: str
     ) -> None:
-        """Insert columns if `started` and `first` are the checkpoint's, and the token is new. See `apply`."""
-        sql = _INSERT.format(table=self._table, partition_id=partition.id, started=started, first=first)
+        """Insert columns if they find what they must, and the token is new. See `apply`."""
+        sql = _INSERT.format(table=self._table, partition_id=partition.id, **condition._asdict())
         settings = ONE_BLOCK | {"insert_deduplication_token": f"{partition.id}@{token}"}
         try:
             with self._columns.lend(_LEND_WITHIN_S) as connection:
@@ -158,11 +188,36 @@ class Ledger:
                 raise
             raise CheckpointMoved(self.checkpoint(partition)) from None
 
+    def _move(
+        self, partition: Partition, at: Checkpoint, columns: list[Column], to: Checkpoint, ghosts: int
+    ) -> bool:
+        condition = Condition(1, at.next_offset, at.generation)
+        self.insert(partition, columns, condition, token=f"{at.next_offset}#{at.generation}#{ghosts}")
+        found = self.checkpoint(partition)
+        if found is None or _place(found) not in (_place(at), _place(to)):
+            raise CheckpointMoved(found)
+        return _place(found) == _place(to)
+
+
+def _checkpoint(
+    partition_id: UUID, started: int, total: int, highest: int, leader_epoch: int, generation: int
+) -> Checkpoint:
+    if started != 1 or total != highest:
+        raise LedgerBroken(
+            f"the checkpoint of partition {partition_id} contradicts itself: {started} first rows, its offsets add "
+            f"up to {total}, its last row says {highest}. The numbers of this partition may be wrong: restore a backup"
+        )
+    return Checkpoint(total, leader_epoch, generation)
+
+
+def _place(checkpoint: Checkpoint) -> tuple[int, int]:
+    return checkpoint.next_offset, checkpoint.generation
+
 
 def checkpoint_row(
-    partition_id: UUID, offsets: OffsetRange, *, started: int, leader_epoch: int
+    partition_id: UUID, offsets: OffsetRange, *, started: int = 0, leader_epoch: int = -1, generation: int = 0
 ) -> list[Column]:
-    """Return the columns of the insert, with the row of the checkpoint alone."""
+    """Return the columns of the insert, with the row of the checkpoint alone. `generation` is added to the others'."""
     (hi,), (lo,) = halves([partition_id.int])
     values: list[tuple[object, type]] = [
         (CHECKPOINT, np.int8),
@@ -176,6 +231,7 @@ def checkpoint_row(
         (offsets.end - offsets.first, np.int64),
         (offsets.end, np.int64),
         (leader_epoch, np.int32),
+        (generation, np.int64),
     ]
     return [np.array([value], dtype) for value, dtype in values]
 
@@ -184,7 +240,7 @@ def _with_rows(checkpoint: list[Column], rows: Rows) -> list[Column]:
     """Return the columns with rows behind the row of the checkpoint."""
     none = np.zeros(len(rows.resolution), np.int64)
     unknown = np.full(len(rows.resolution), -1)  # of leader_epoch
-    parts = [*rows, none, none, none, unknown]
+    parts = [*rows, none, none, none, unknown, none]
     return [
         np.concatenate((one, part.astype(one.dtype))) for one, part in zip(checkpoint, parts, strict=True)
     ]

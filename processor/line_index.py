@@ -14,7 +14,7 @@ from processor.decode.events import Bools, Lines, Stream
 from processor.duplicates import first_ones
 from processor.event_index import weeks
 from processor.ids import Int64s, halves
-from processor.model import Partition
+from processor.index_rows import IndexRows
 
 _LEND_WITHIN_S: Final = 60.0
 _INSERT_SETTINGS: Final = {"async_insert": 0, "max_partitions_per_insert_block": 0}
@@ -42,7 +42,7 @@ FROM log_runs
 INNER JOIN asked USING (job_hi, job_lo, attempt, stream)
 WHERE (job_hi, job_lo) IN (SELECT job_hi, job_lo FROM asked)
   AND first_seq <= highest AND last_seq >= lowest
-  AND partition_id = %(partition_id)s AND last_offset < %(below)s
+  AND {evidence}
 """
 
 
@@ -64,8 +64,8 @@ class _Run(NamedTuple):
 class LineIndex:
     """The index as one partition sees it; for one thread at a time."""
 
-    def __init__(self, partition: Partition, plain: Pool, *, horizon_ms: int) -> None:
-        self._partition, self._plain, self._horizon_ms = partition, plain, horizon_ms
+    def __init__(self, rows: IndexRows, plain: Pool, *, horizon_ms: int) -> None:
+        self._index_rows, self._plain, self._horizon_ms = rows, plain, horizon_ms
 
     def first_lines(self, lines: Lines, streams: list[Stream], below: int) -> Bools:
         """Return which lines are the first of their stream and number. `below`: the checkpoint."""
@@ -120,9 +120,9 @@ class LineIndex:
                 )
             ),
         )
-        parameters = {"partition_id": self._partition.id, "below": below}
+        sql = _LOOK_UP.format(evidence=self._index_rows.evidence(below, "last_offset"))
         with self._plain.lend(_LEND_WITHIN_S) as connection:
-            rows = connection.query_with_table(_LOOK_UP, asked, parameters)
+            rows = connection.query_with_table(sql, asked)
         for position, first, last, min_time_ms, times in rows:
             yield _Run(position, first, last, min_time_ms, bytes.fromhex(times))
 
@@ -144,7 +144,7 @@ class LineIndex:
             [one.name for one in of_run],
             sequence[starts].tolist(),
             sequence[ends - 1].tolist(),
-            [self._partition.id] * len(starts),
+            [self._index_rows.partition_id] * len(starts),
             np.maximum.reduceat(lines.offset[order], starts).tolist(),
             min_ms.tolist(),
             [after[4 * start : 4 * end] if differ else b"" for start, end, differ in spans],

@@ -23,10 +23,11 @@ class OffsetRange(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """How far a partition is applied: everything below `next_offset`."""
+    """How far a partition is applied: everything below `next_offset`. `generation` of its topic: see `lineage`."""
 
     next_offset: int
     leader_epoch: int = -1
+    generation: int = 0
 
 
 _NAMESPACE = UUID("6f0e4f7e-3b4a-5c58-9d0b-2f1f3c1c7a11")

@@ -7,16 +7,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Final
 
 import structlog
-from confluent_kafka.admin import AdminClient
 
 from processor import metrics
-from processor.apply import PartitionWriter, Stores
 from processor.dead_letter import MalformedShare
 from processor.freshness import Position
 from processor.lane import Lane, Limits, out_of_range
-from processor.model import Partition
+from processor.lineage_table import Lineage
+from processor.opening import Opener
 from processor.source import Place, Polled, Source
-from processor.topics import Topic, low_watermark
 
 _IDLE_WAIT_S: Final = 0.1
 _BUSY_WAIT_S: Final = 0.005
@@ -34,14 +32,13 @@ class Pipeline:
     def __init__(
         self,
         source: Source,
-        admin: AdminClient,
-        topics: Mapping[str, Topic],
-        stores: Stores,
+        topics: Mapping[str, Lineage],
+        opener: Opener,
         limits: Limits,
         workers: int,
     ) -> None:
-        self._source, self._admin, self._topics = source, admin, topics
-        self._stores, self._limits = stores, limits
+        self._source, self._topics = source, topics
+        self._opener, self._limits = opener, limits
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="apply")
         self._lanes: dict[Place, Lane] = {}
         self._malformed = MalformedShare()
@@ -99,29 +96,11 @@ class Pipeline:
                 self._malformed.note(len(records), lane.feed(records, now))
 
     def _begin(self, place: Place) -> None:
-        topic = self._topics[place[0]]
-        partition = topic.partition(place[1])
-        lane = Lane(
-            partition, lambda: self._open(topic, partition), self._source, self._workers, self._limits
-        )
+        partition = self._topics[place[0]].partition(place[1])
+        lane = Lane(partition, lambda: self._opener.open(*place), self._source, self._workers, self._limits)
         self._lanes[place] = lane
         metrics.LANES.set(len(self._lanes))
         _log.info("partition_assigned", partition=str(partition))
-        if place[1] >= topic.partitions:
-            lane.halt(
-                f"the topic had {topic.partitions} partitions when counting began. Keys have moved to the new "
-                "ones, and repeats of their events would be counted again"
-            )
-
-    def _open(self, topic: Topic, partition: Partition) -> PartitionWriter:
-        """Read, or begin, the checkpoint of a partition. Runs in a thread."""
-        ledger = self._stores.ledger
-        checkpoint = ledger.checkpoint(partition)
-        if checkpoint is None:
-            low = low_watermark(self._admin, partition.topic, partition.number)
-            checkpoint = ledger.begin(partition, low)
-        _log.info("partition_opened", partition=str(partition), offset=checkpoint.next_offset)
-        return PartitionWriter(partition, topic.topic_id, checkpoint, self._stores)
 
     def _forget(self, place: Place) -> None:
         if lane := self._lanes.pop(place, None):

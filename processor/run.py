@@ -17,11 +17,13 @@ from processor.freshness import FreshnessReporter
 from processor.kafka import admin_config, producer_config
 from processor.lane import Limits
 from processor.ledger import Ledger
+from processor.lineage_table import Lineage, identify
+from processor.opening import Opener
 from processor.pipeline import Pipeline
 from processor.selftest import prove_guards
 from processor.settings import ProcessorSettings
 from processor.source import Source
-from processor.topics import Topic, describe_topics, identify
+from processor.topics import Topic, describe_topic, describe_topics
 
 _STORE_TIMEOUT_S: Final = 60.0  # well below max.poll.interval.ms
 _FILTERS_BYTES: Final = 64 << 20  # of all partitions together
@@ -40,7 +42,7 @@ class Processor:
         self._plain = Pool(settings, size=size + 1, timeout_s=_STORE_TIMEOUT_S)
         self._columns = Pool(settings, size=size, timeout_s=_STORE_TIMEOUT_S, numpy=True)
         self._admin = AdminClient(admin_config(settings))
-        self._topics: Mapping[str, Topic] = {}
+        self._topics: Mapping[str, Lineage] = {}
         serve_metrics(settings.metrics_port)
 
     def prepare(self) -> None:
@@ -77,6 +79,7 @@ class Processor:
             columns=self._columns,
             ledger=Ledger(self._plain, self._columns),
             dead_letters=DeadLetters(Producer(producer_config(settings))),
+            describe=self._describe,
             horizon_ms=settings.horizon_ms,
             filter_bytes=filter_bytes(self._topics["analytics"].partitions),
         )
@@ -85,7 +88,11 @@ class Processor:
             value_bytes=settings.processor_max_batch_bytes,
             min_interval_s=settings.processor_min_interval,
         )
-        return Pipeline(source, self._admin, self._topics, stores, limits, settings.processor_workers)
+        opener = Opener(self._admin, stores, grace_s=settings.processor_growth_grace)
+        return Pipeline(source, self._topics, opener, limits, settings.processor_workers)
+
+    def _describe(self, topic: str) -> Topic:
+        return describe_topic(self._admin, self._topics[topic].cluster_id, topic)
 
 
 def filter_bytes(partitions: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from analytics.errors import StoreMisconfigured
 from analytics.store.pool import Pool
 from processor.fold import TOTAL, Rows
-from processor.ledger import CheckpointMoved, Ledger, checkpoint_row
+from processor.ledger import CheckpointMoved, Condition, Ledger, checkpoint_row
 from processor.model import OffsetRange, Partition
 
 _ROWS: Final = 200_000
@@ -52,23 +52,23 @@ def prove_guards(plain: Pool, columns: Pool) -> None:
 
 def _prove(ledger: Ledger, plain: Pool, table: str) -> None:
     partition = Partition("selftest", 0, uuid4())
-    ledger.begin(partition, 0)
+    start = ledger.begin(partition, 0, 0)
     _require(
-        ledger.apply(partition, OffsetRange(0, _ROWS), _rows(), leader_epoch=-1, ghosts=0),
+        ledger.apply(partition, start, _ROWS, _rows(), leader_epoch=-1, ghosts=0),
         "an insert is acknowledged, but is not there",
     )
     with plain.lend(_LEND_WITHIN_S) as connection:
         ((parts,),) = connection.query(_PARTS, {"table": table})
     _require(parts == 2, f"an insert of {_ROWS} rows became {parts - 1} parts, so a crash could split it")
     try:
-        ledger.apply(partition, OffsetRange(0, 1), None, leader_epoch=-1, ghosts=1)
+        ledger.apply(partition, start, 1, None, leader_epoch=-1, ghosts=1)
     except CheckpointMoved:
         pass
     else:
         raise _broken("the condition of the insert does not hold it back")
     moved = OffsetRange(_ROWS, _ROWS + 1)
-    row = checkpoint_row(partition.id, moved, started=0, leader_epoch=-1)
-    ledger.insert(partition, row, started=1, first=moved.first, token="0#0")  # noqa: S106 -- a used one, no password
+    row = checkpoint_row(partition.id, moved)
+    ledger.insert(partition, row, Condition(1, moved.first, 0), token="0#0#0")  # noqa: S106 -- a used one, no password
     found = ledger.checkpoint(partition)
     _require(found is not None and found.next_offset == _ROWS, "a used token does not hold an insert back")
 

@@ -35,6 +35,7 @@ class ProcessorSettings(Settings):
     processor_min_interval: GoDuration = 0.05
     processor_horizon: GoDuration = 336 * 3600.0
     processor_min_deduplication_window: Annotated[int, Field(ge=1)] = DEDUPLICATION_WINDOW
+    processor_growth_grace: GoDuration = 600.0
     processor_workers: Annotated[int, Field(ge=1, le=64)] = 2
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from analytics.store.pool import Pool
 from processor.decode.events import Decoded
 from processor.decode.gather import Gathering
 from processor.lane import Lane, Limits
+from processor.lineage import Segment
 from processor.model import Checkpoint, Partition
 from processor.source import AT_ONCE
 from sandbox.clickhouse import local_settings
@@ -231,8 +232,8 @@ class InlineExecutor(PatientExecutor):
 class ScriptedWriter:
     """Fails with the given errors one after the other, then applies every batch."""
 
-    def __init__(self, next_offset: int = 0, *failures: Exception) -> None:
-        self.checkpoint = Checkpoint(next_offset)
+    def __init__(self, next_offset: int = 0, *failures: Exception, until: int | None = None) -> None:
+        self.checkpoint, self.segment = Checkpoint(next_offset), Segment(until, ())
         self.tried: list[Decoded] = []
         self.applied: list[Decoded] = []
         self.failures = list(failures)

@@ -34,11 +34,12 @@ _ENGINES: Final = {
     "workflows": "AggregatingMergeTree",
     "event_keys": "MergeTree",
     "log_runs": "MergeTree",
-    "namespaces": "ReplacingMergeTree",
+    "lineage": "MergeTree",
     "progress": "ReplacingMergeTree",
     "selftests": "ReplacingMergeTree",
 }
-_DURABLE: Final = ("analytics", "workflows", "event_keys", "log_runs", "namespaces")
+_DURABLE: Final = ("analytics", "workflows", "event_keys", "log_runs", "lineage")
+_LINEAGE_WINDOW: Final = 1_000
 _SORTING_KEY: Final = "resolution, user_id, workflow_id, bucket_start"
 
 
@@ -49,6 +50,8 @@ def check_schema(connection: Connection, *, min_deduplication_window: int = 1) -
     problems = [problem for name in _ENGINES for problem in _engine_problems(name, tables.get(name))]
     if ledger := tables.get("analytics"):
         problems += _ledger_problems(ledger, min_deduplication_window)
+    if lineage := tables.get("lineage"):
+        problems += _window_problems(lineage, _LINEAGE_WINDOW)
     if problems:
         raise StoreMisconfigured("the tables cannot keep the numbers exact:\n  " + "\n  ".join(problems))
 
@@ -91,11 +94,14 @@ def _ledger_problems(table: _Table, min_deduplication_window: int) -> list[str]:
         )
     if table.views:
         problems.append(f"drop the materialized views on table analytics: {', '.join(table.views)}")
-    if _setting(table.create, "non_replicated_deduplication_window") < min_deduplication_window:
-        problems.append(
-            f"ALTER TABLE analytics MODIFY SETTING non_replicated_deduplication_window = {min_deduplication_window}"
-        )
-    return problems
+    return problems + _window_problems(table, min_deduplication_window)
+
+
+def _window_problems(table: _Table, at_least: int) -> list[str]:
+    """Where an insert is dropped by its token, tokens have to be remembered."""
+    if _setting(table.create, "non_replicated_deduplication_window") >= at_least:
+        return []
+    return [f"ALTER TABLE {table.name} MODIFY SETTING non_replicated_deduplication_window = {at_least}"]
 
 
 def _setting(create: str, name: str) -> int:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from processor.decode.events import Keyed, Named
 from processor.event_index import NEVER, WEEK_MS, EventIndex
+from processor.index_rows import IndexRows
+from processor.lineage import Evidence
 from tests.processor_world import (
     HORIZON_MS,
     NOW_MS,
@@ -54,10 +56,9 @@ class World:
         self.stores, self.filter_bytes, self.partition = stores, filter_bytes, some_partition()
         self.restart()
 
-    def restart(self, partition=None):
-        self.index = EventIndex(
-            partition or self.partition, *self.stores, horizon_ms=HORIZON_MS, filter_bytes=self.filter_bytes
-        )
+    def restart(self, partition=None, others=()):
+        rows = IndexRows((partition or self.partition).id, others)
+        self.index = EventIndex(rows, *self.stores, horizon_ms=HORIZON_MS, filter_bytes=self.filter_bytes)
 
     def firsts(self, events, below):
         return self.index.first_events(keyed(events), below).tolist()
@@ -111,6 +112,27 @@ def test_rows_of_another_partition_are_none(world):
     world.restart(some_partition())
     twice = [event(1, offset=5), event(1, offset=6)]  # so that it is looked up, whatever the filter says
     assert world.firsts(twice, below=5) == [True, False]
+
+
+def test_rows_of_a_partition_that_comes_before_are_evidence_up_to_where_it_does(world):
+    """Their keys have moved here, because the topic has grown."""
+    world.write(event(1, offset=4), event(2, offset=7))
+    world.restart(some_partition(), others=(Evidence(world.partition.id, 7),))
+    assert world.firsts([event(1, offset=0), event(2, offset=1)], below=0) == [False, True]
+
+
+def test_they_are_in_the_filter_too_when_it_cannot_hold_all_keys(stores):
+    world = World(stores, filter_bytes=SMALL)
+    world.write(*(event(number, offset=number) for number in range(40)))
+    world.restart(some_partition(), others=(Evidence(world.partition.id, 40),))
+    again = [event(number, offset=number) for number in range(50)]
+    assert world.firsts(again, below=0) == [False] * 40 + [True] * 10
+
+
+def test_a_workflow_that_such_a_partition_has_named_is_not_named_again(world):
+    world.index.write(None, {FLOW: Named(0, NOW_MS, 4)})
+    world.restart(some_partition(), others=(Evidence(world.partition.id, 7),))
+    assert world.names(0, FLOW) == []
 
 
 def test_a_batch_that_is_tried_again_gives_the_same_answer(world):

@@ -10,7 +10,7 @@ import pytest
 
 from analytics.errors import LedgerBroken
 from processor.fold import TOTAL, Rows
-from processor.ledger import CheckpointMoved, Ledger, checkpoint_row
+from processor.ledger import CheckpointMoved, Condition, Ledger, checkpoint_row
 from processor.model import Checkpoint, OffsetRange
 from tests.processor_world import fresh_database, pools, some_partition
 
@@ -43,21 +43,25 @@ class World:
         )
         return Rows(zeros + TOTAL, hi, lo, ids, ids, zeros, zeros, zeros + jobs, zeros, zeros, zeros)
 
-    def apply(self, first, end, rows=None, ghosts=0):
-        return self.ledger.apply(self.partition, OffsetRange(first, end), rows, leader_epoch=4, ghosts=ghosts)
+    def apply(self, first, end, rows=None, ghosts=0, generation=0):
+        at = Checkpoint(first, 4, generation)
+        return self.ledger.apply(self.partition, at, end, rows, leader_epoch=4, ghosts=ghosts)
+
+    def freeze(self, first, generation=0):
+        return self.ledger.freeze(self.partition, Checkpoint(first, 4, generation))
 
     def insert(self, first, end, rows, token):
         """The guarded insert alone, with any token."""
-        columns = checkpoint_row(self.partition.id, OffsetRange(first, end), started=0, leader_epoch=4)
+        columns = checkpoint_row(self.partition.id, OffsetRange(first, end), leader_epoch=4)
         tail = [np.zeros(len(rows.jobs), one.dtype) for one in columns[len(rows) :]]
         both = zip(columns, [*rows, *tail], strict=True)
         merged = [np.concatenate((one, more.astype(one.dtype))) for one, more in both]
-        self.ledger.insert(self.partition, merged, started=1, first=first, token=token)
+        self.ledger.insert(self.partition, merged, Condition(1, first, 0), token=token)
 
     def use_up(self, token, *, started=1, first=0):
         """Leave a token behind of which no row of the partition is there, as a server does that dies in between."""
-        elsewhere = checkpoint_row(uuid4(), OffsetRange(0, 1), started=1, leader_epoch=-1)
-        self.ledger.insert(self.partition, elsewhere, started=started, first=first, token=token)
+        elsewhere = checkpoint_row(uuid4(), OffsetRange(0, 1), started=1)
+        self.ledger.insert(self.partition, elsewhere, Condition(started, first, 0), token=token)
 
     def write_rogue_row(self, started, delta, next_offset):
         columns = [["checkpoint"], [UUID(int=0)], [self.partition.id], [0], [started], [delta], [next_offset]]
@@ -94,7 +98,7 @@ def world(stores):
 @pytest.fixture
 def begun(world):
     """The same, begun at offset 0."""
-    world.ledger.begin(world.partition, 0)
+    world.ledger.begin(world.partition, 0, 0)
     return world
 
 
@@ -108,25 +112,25 @@ def test_a_partition_that_was_never_begun_has_no_checkpoint(world):
 @pytest.mark.parametrize("low", [0, 5, 10**15])
 def test_a_partition_begins_at_the_low_watermark(world, low):
     assert (
-        world.ledger.begin(world.partition, low)
+        world.ledger.begin(world.partition, low, 0)
         == Checkpoint(low, -1)
         == world.ledger.checkpoint(world.partition)
     )
 
 
 def test_to_begin_again_changes_nothing(world):
-    world.ledger.begin(world.partition, 5)
-    assert (world.ledger.begin(world.partition, 5).next_offset, world.next_offset) == (5, 5)
+    world.ledger.begin(world.partition, 5, 0)
+    assert (world.ledger.begin(world.partition, 5, 0).next_offset, world.next_offset) == (5, 5)
 
 
 def test_who_begins_later_with_another_low_watermark_goes_on_from_the_first_one(world):
-    world.ledger.begin(world.partition, 5)
-    assert world.ledger.begin(world.partition, 9).next_offset == 5
+    world.ledger.begin(world.partition, 5, 0)
+    assert world.ledger.begin(world.partition, 9, 0).next_offset == 5
 
 
 def test_to_begin_a_partition_that_has_moved_on_returns_its_checkpoint(begun):
     begun.apply(0, 7)
-    assert begun.ledger.begin(begun.partition, 3).next_offset == 7
+    assert begun.ledger.begin(begun.partition, 3, 0).next_offset == 7
 
 
 def test_beginners_at_the_same_time_agree(stores):
@@ -136,14 +140,14 @@ def test_beginners_at_the_same_time_agree(stores):
 
             def begin(low, world=world, together=together):
                 together.wait()
-                return world.ledger.begin(world.partition, low).next_offset
+                return world.ledger.begin(world.partition, low, 0).next_offset
 
             assert len({*threads.map(begin, (3, 0, 7, 5)), world.next_offset}) == 1
 
 
 def test_a_server_that_died_over_the_first_row_of_a_partition_does_not_keep_it_from_beginning(world):
     world.use_up("init", started=0)
-    assert world.ledger.begin(world.partition, 5).next_offset == 5
+    assert world.ledger.begin(world.partition, 5, 0).next_offset == 5
 
 
 # --- one batch ---
@@ -213,32 +217,101 @@ def test_a_batch_that_is_sent_again_finds_itself_applied(begun):
 @pytest.mark.parametrize(("used_by", "sent"), [(1, 1), (1, MANY), (MANY, 1), (MANY, MANY)])
 def test_a_used_token_holds_back_an_insert_that_meets_the_condition(begun, used_by, sent):
     begun.apply(0, 7, begun.rows(jobs=1, count=used_by))
-    begun.insert(7, 9, begun.rows(jobs=1, count=sent), token="0#0")
+    begun.insert(7, 9, begun.rows(jobs=1, count=sent), token="0#0#0")
     assert (begun.next_offset, begun.jobs) == (7, used_by)
 
 
 def test_a_new_token_holds_nothing_back(begun):
     begun.apply(0, 7, begun.rows(jobs=1))
-    begun.insert(7, 9, begun.rows(jobs=1), token="7#0")
+    begun.insert(7, 9, begun.rows(jobs=1), token="7#0#0")
     assert (begun.next_offset, begun.jobs) == (9, 2)
 
 
 def test_a_token_is_of_its_partition_only(begun):
     begun.apply(0, 7)
     other = some_partition()
-    begun.ledger.begin(other, 0)
-    assert begun.ledger.apply(other, OffsetRange(0, 7), None, leader_epoch=4, ghosts=0)
+    start = begun.ledger.begin(other, 0, 0)
+    assert begun.ledger.apply(other, start, 7, None, leader_epoch=4, ghosts=0)
 
 
 def test_a_token_without_its_part_is_told(begun):
-    begun.use_up("0#0")
+    begun.use_up("0#0#0")
     assert (begun.apply(0, 7, begun.rows(jobs=1)), begun.next_offset, begun.jobs) == (False, 0, 0)
 
 
 def test_after_that_the_next_token_is_right(begun):
-    begun.use_up("0#0")
+    begun.use_up("0#0#0")
     assert [begun.apply(0, 7, begun.rows(jobs=1), ghosts=ghosts) for ghosts in (0, 1)] == [False, True]
     assert (begun.next_offset, begun.jobs) == (7, 1)
+
+
+# --- generations ---
+
+
+def test_a_frozen_partition_stays_where_it_is(begun):
+    begun.apply(0, 7)
+    assert begun.freeze(7) == Checkpoint(7, 4, generation=1) == begun.ledger.checkpoint(begun.partition)
+
+
+def test_what_was_prepared_before_a_partition_was_frozen_is_refused(begun):
+    begun.freeze(0)
+    with pytest.raises(CheckpointMoved):
+        begun.apply(0, 7, begun.rows(jobs=1))
+    assert (begun.next_offset, begun.jobs) == (0, 0)
+
+
+def test_a_frozen_partition_goes_on_in_the_next_generation(begun):
+    begun.freeze(0)
+    assert begun.apply(0, 7, begun.rows(jobs=1), generation=1)
+    assert (begun.next_offset, begun.jobs) == (7, 1)
+
+
+def test_a_partition_is_frozen_once(begun):
+    begun.freeze(0)
+    with pytest.raises(CheckpointMoved) as moved:
+        begun.freeze(0)
+    assert moved.value.checkpoint.generation == 1
+
+
+def test_a_partition_that_has_moved_on_is_not_frozen(begun):
+    begun.apply(0, 7)
+    with pytest.raises(CheckpointMoved):
+        begun.freeze(0)
+    assert begun.ledger.checkpoint(begun.partition) == Checkpoint(7, 4, generation=0)
+
+
+def test_a_ghost_token_does_not_keep_a_partition_from_being_frozen(begun):
+    begun.use_up("0#0#0")
+    assert begun.freeze(0).generation == 1
+
+
+def test_a_partition_that_came_with_a_generation_begins_in_it(world):
+    assert world.ledger.begin(world.partition, 5, 2) == Checkpoint(5, generation=2)
+    assert world.apply(5, 7, generation=2)
+
+
+def test_of_freezing_and_applying_at_the_same_time_one_passes(begun):
+    """Both find the checkpoint that they expect: the token tells them apart."""
+    together = threading.Barrier(2)
+
+    def attempt(action, *arguments):
+        together.wait()
+        try:
+            return bool(action(*arguments))
+        except CheckpointMoved:
+            return False
+
+    with ThreadPoolExecutor(2) as threads:
+        for generation in range(20):
+            first = begun.next_offset
+            applied = threads.submit(
+                attempt, begun.apply, first, first + 1, begun.rows(jobs=1), 0, generation
+            )
+            frozen = threads.submit(attempt, begun.freeze, first, generation)
+            assert {applied.result(), frozen.result()} == {True, False}
+            if not frozen.result():
+                begun.freeze(first + 1, generation)
+    assert begun.next_offset == begun.jobs
 
 
 # --- at the same time ---

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from processor.decode.events import Lines
 from processor.event_index import WEEK_MS
+from processor.index_rows import IndexRows
 from processor.line_index import LineIndex
+from processor.lineage import Evidence
 from tests.processor_world import (
     HORIZON_MS,
     NOW_MS,
@@ -42,8 +44,9 @@ class World:
         self.plain, self.partition, self.end = stores[0], some_partition("job_logs"), 0
         self.restart()
 
-    def restart(self, partition=None):
-        self.index = LineIndex(partition or self.partition, self.plain, horizon_ms=HORIZON_MS)
+    def restart(self, partition=None, others=()):
+        rows = IndexRows((partition or self.partition).id, others)
+        self.index = LineIndex(rows, self.plain, horizon_ms=HORIZON_MS)
 
     def decoded(self, given_, first):
         records = [
@@ -150,6 +153,14 @@ def test_a_run_of_another_partition_is_none(world):
     world.write(run(0, 4), first=0)
     world.restart(some_partition("job_logs"))
     assert world.firsts(run(0, 4), first=5) == [True] * 5
+
+
+def test_a_run_of_a_partition_that_comes_before_is_evidence_up_to_where_it_does(world):
+    """Its key has moved here, because the topic has grown."""
+    world.apply(run(0, 2))
+    world.apply(run(3, 4))
+    world.restart(some_partition("job_logs"), others=(Evidence(world.partition.id, 3),))
+    assert world.firsts(run(0, 5), 0) == [False] * 3 + [True] * 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from analytics.errors import StoreUnavailable
 from processor.decode.events import Decoded
 from processor.lane import Limits
 from processor.ledger import CheckpointMoved
+from processor.lineage_table import TopicGrew
 from processor.model import Checkpoint
 from processor.source import at_once
 from tests.processor_world import (
@@ -189,3 +190,67 @@ def test_no_poll_brings_more_than_a_batch_may_have(most):
     assert at_once(most) <= most
     assert not limits.reached_by(Decoded(0, 0, records=largest_that_goes_on))
     assert limits.reached_by(Decoded(0, 0, records=largest_that_goes_on + 1))
+
+
+# --- the border of a segment ---
+
+
+def bordered(until, *next_ones):
+    """A lane whose first writer applies up to a border."""
+    return opened(ScriptedWriter(0, until=until), *next_ones)
+
+
+def ends(writer):
+    return [(batch.first, batch.end) for batch in writer.applied]
+
+
+def test_a_batch_ends_at_the_border_and_another_writer_goes_on_there():
+    first, second = ScriptedWriter(0, until=3), ScriptedWriter(3)
+    world = opened(first, second)
+    world.feed(0, 5)
+    world.step(4)
+    assert (ends(first), world.source.started_at) == ([(0, 3)], [0, 3])
+    world.feed(3, 2)
+    world.step(2)
+    assert ends(second) == [(3, 5)]
+
+
+def test_records_behind_the_border_are_not_gathered_while_the_batch_before_it_is_applied():
+    workers = PatientExecutor()
+    first = ScriptedWriter(0, until=3)
+    world = LaneWorld(first, ScriptedWriter(3), workers=workers)
+    world.step()
+    workers.work()
+    world.step()
+    world.feed(0, 3)
+    world.step()  # begins to apply
+    world.feed(3, 2)
+    workers.work()
+    world.step(2)
+    assert (ends(first), world.lane.state) == ([(0, 3)], "opening")
+
+
+def test_a_border_in_a_gap_of_the_log_is_reached_without_a_record():
+    first = ScriptedWriter(0, until=3)
+    world = opened(first, ScriptedWriter(3))
+    world.feed(5, 1)  # a gap at the beginning is read again first
+    world.feed(5, 1)
+    world.step(4)
+    assert (ends(first), world.source.started_at[-1]) == ([(0, 3)], 3)
+
+
+def test_a_border_does_not_wait_for_more_records():
+    first = ScriptedWriter(0, until=3)
+    world = opened(first, ScriptedWriter(3))
+    world.source.end = 1_000_000
+    world.feed(0, 5)
+    world.step(2, after_s=0.01)
+    assert ends(first) == [(0, 3)]
+
+
+def test_when_the_topic_grew_the_batch_is_dropped_and_the_partition_opened_again():
+    first, second = ScriptedWriter(0, TopicGrew()), ScriptedWriter(0)
+    world = opened(first, second)
+    world.feed(0, 2)
+    world.step(4)
+    assert (ends(first), world.source.started_at) == ([], [0, 0])

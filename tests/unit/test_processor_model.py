@@ -8,8 +8,9 @@ import pytest
 
 from processor.event_index import NEVER, WEEK_MS, weeks
 from processor.ledger import CheckpointMoved
+from processor.lineage import Generation
+from processor.lineage_table import Lineage
 from processor.model import Partition, partition_id
-from processor.topics import Topic
 
 TOPIC_ID = UUID("6ba7b810-9dad-41d1-80b4-00c04fd430c8")
 PLACE = {"cluster_id": "lkc-1", "topic_id": TOPIC_ID, "epoch": 0, "number": 1}
@@ -40,7 +41,7 @@ def test_numbers_do_not_run_into_each_other():
 
 
 def test_a_partition_of_a_topic_carries_the_identity_of_the_topic():
-    topic = Topic("job_logs", "lkc-1", TOPIC_ID, partitions=2)
+    topic = Lineage("job_logs", "lkc-1", TOPIC_ID, PLACE["epoch"], (Generation(2),))
     assert topic.partition(1) == Partition("job_logs", 1, partition_id(**PLACE))
 
 

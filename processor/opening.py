@@ -1,0 +1,113 @@
+"""Opening a partition: where to go on, under which generation of its topic, and when. See `lineage`.
+
+When a topic has grown, whoever opens one of its partitions first freezes all partitions of the former generation
+(then nothing that was fetched before can be applied any more), waits until every producer must know of the new
+partitions, reads the ends of the old ones, and stores the new generation. Many may do so at the same time: freezing
+is a guarded insert, and the first one who stores the generation decides it.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka.admin import AdminClient
+
+from analytics.errors import Retryable
+from processor.apply import PartitionWriter, Stores
+from processor.ledger import CheckpointMoved
+from processor.lineage import Inherited
+from processor.lineage_table import Lineage, TopicGrew, read_lineages, require_unchanged, store_generation
+from processor.model import Checkpoint, Partition
+from processor.topics import end_offsets, low_watermark
+
+_log = structlog.get_logger(__name__)
+
+
+class Held(Retryable):
+    """A partition has to wait, because its topic has grown."""
+
+
+class Opener:
+    """Opens partitions. `grace_s`: how long producers may go on to use the former number of partitions."""
+
+    def __init__(
+        self,
+        admin: AdminClient,
+        stores: Stores,
+        *,
+        grace_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._admin, self._stores = admin, stores
+        self._grace_s, self._clock = grace_s, clock
+        self._seen: dict[tuple[str, int, int, int], float] = {}  # when a growth was seen first
+
+    def open(self, topic: str, number: int) -> PartitionWriter:
+        """Read, or begin, the checkpoint of a partition. Raises Held and other Retryables, and Stop. For any thread."""
+        lineage = read_lineages(self._stores.plain)[topic]
+        found = self._stores.describe(topic)
+        try:
+            require_unchanged(lineage, found)
+        except TopicGrew:
+            self._grow(lineage, found.partitions)
+            return self.open(topic, number)
+        partition = lineage.partition(number)
+        checkpoint = self._checkpoint(partition, lineage.generation)
+        if checkpoint.generation != lineage.generation:
+            raise Held(f"topic {topic} has grown just now")  # since its lineage was read
+        writer = PartitionWriter(partition, lineage, checkpoint, self._stores)
+        self._require_evidence(writer)
+        _log.info("partition_opened", partition=str(partition), offset=checkpoint.next_offset)
+        return writer
+
+    def _checkpoint(self, partition: Partition, generation: int) -> Checkpoint:
+        """Return the checkpoint; one that was never begun begins under this generation."""
+        found = self._stores.ledger.checkpoint(partition)
+        if found is not None:
+            return found
+        low = low_watermark(self._admin, partition.topic, partition.number)
+        return self._stores.ledger.begin(partition, low, generation)
+
+    def _require_evidence(self, writer: PartitionWriter) -> None:
+        """Raise Held until all records that come before those of this segment are applied."""
+        evidence = writer.segment.evidence
+        if not evidence:
+            return
+        applied = self._stores.ledger.checkpoints([one.partition_id for one in evidence])
+        missing = [
+            one
+            for one in evidence
+            if one.partition_id not in applied or applied[one.partition_id].next_offset < one.below
+        ]
+        if missing:
+            raise Held(
+                f"{writer.partition} waits until {len(missing)} partitions are applied up to where it grew"
+            )
+
+    def _grow(self, lineage: Lineage, partitions: int) -> None:
+        """Bring a topic into its next generation. Raises Held until that can be."""
+        key = (lineage.name, lineage.epoch, lineage.generation, partitions)
+        seen_at = self._seen.setdefault(key, self._clock())
+        frozen = [self._freeze(one, lineage.generation) for one in lineage.all_partitions()]
+        wait_s = seen_at + self._grace_s - self._clock()
+        if wait_s > 0:
+            raise Held(
+                f"topic {lineage.name} has {partitions} partitions now, before {lineage.partitions}: producers have "
+                f"{wait_s:.0f} s more to notice"
+            )
+        ends = end_offsets(self._admin, [(lineage.name, number) for number in range(lineage.partitions)])
+        inherited = [
+            Inherited(partition.id, at.next_offset, max(at.next_offset, ends[lineage.name, partition.number]))
+            for partition, at in zip(lineage.all_partitions(), frozen, strict=True)
+        ]
+        store_generation(self._stores.plain, lineage.grown(partitions, inherited))
+        _log.info("topic_grown", topic=lineage.name, partitions=partitions, inherited=len(inherited))
+
+    def _freeze(self, partition: Partition, generation: int) -> Checkpoint:
+        """Return where a partition is frozen, by us or by somebody else."""
+        while (at := self._checkpoint(partition, generation)).generation == generation:
+            try:
+                return self._stores.ledger.freeze(partition, at)
+            except CheckpointMoved:
+                continue
+        return at
