@@ -56,6 +56,37 @@ def run() -> None:
         _end(str(error), exit_codes.STOP)
 
 
+@main.command()
+@click.argument("topics", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+@click.option(
+    "--lose-uncounted", is_flag=True, help="Go on although records of the former log were not counted."
+)
+def adopt(topics: tuple[str, ...], *, dry_run: bool, lose_uncounted: bool) -> None:
+    """Go on with another log, where a topic was created anew or moved to another cluster.
+
+    The processors refuse such a log until this is said, for all TOPICS if none is named. Numbers stay; the new log
+    is counted from where it begins, and what was counted before under the same EventKey does not count again.
+
+    Exit codes: 0 when done, 65 when records would be lost without --lose-uncounted, 78 when a setting is invalid.
+    """
+    from processor.operate.adopt import run_adopt
+
+    operate(lambda settings: run_adopt(settings, topics, dry_run=dry_run, lose_uncounted=lose_uncounted))
+
+
+def operate(command: Callable[[ProcessorSettings], None]) -> None:
+    """Run an operator's command with the settings of the environment; what stops it becomes an exit code."""
+    try:
+        command(environment.load(ProcessorSettings))
+    except InvalidSettings as error:
+        _end(str(error), exit_codes.INVALID_SETTINGS)
+    except Stop as error:
+        _end(str(error), exit_codes.STOP)
+    except Retryable as error:
+        _end(f"{error}. Nothing is half done: try again", 1)
+
+
 def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
     """Call `action` until it raises no Retryable; return False when `stop` is set before."""
     while not stop.is_set():

@@ -14,7 +14,7 @@ from processor.index_rows import IndexRows
 from processor.ledger import Ledger
 from processor.line_index import LineIndex
 from processor.lineage import segment_at
-from processor.lineage_table import Lineage, require_unchanged
+from processor.lineage_table import Lineage, require_same, require_unchanged
 from processor.model import Checkpoint, Partition
 from processor.topics import Topic
 from processor.workflow_facts import write_facts
@@ -71,7 +71,7 @@ class PartitionWriter:
         """
         assert batch.first == self.checkpoint.next_offset, "batches follow each other without a gap"
         assert self.segment.end is None or batch.end <= self.segment.end, "a batch lies in one segment"
-        require_unchanged(self._lineage, self._stores.describe(self.partition.topic))  # since it was fetched
+        self._require_same_log(batch.first)
         if batch.rejected:
             self._stores.dead_letters.park(self.partition, self._lineage.topic_id, batch.rejected)
         write_facts(self._stores.plain, batch.facts)
@@ -79,6 +79,17 @@ class PartitionWriter:
         self._move(batch, self._fold(batch, firsts))
         self._events.applied(batch.named)
         self._meter(batch, firsts)
+
+    def _require_same_log(self, first: int) -> None:
+        """Ask the broker, now that the batch is fetched, whether its topic is as it is counted; see `require_unchanged`.
+
+        Below the barrier of a growth it does not matter how many partitions a producer knew of.
+        """
+        found = self._stores.describe(self.partition.topic)
+        if first < self._lineage.generations[-1].barrier(self.partition.id):
+            require_same(self._lineage, found)
+        else:
+            require_unchanged(self._lineage, found)
 
     def _drop_repeats(self, batch: Decoded) -> _Firsts:
         """Return what counts, and write every event of the batch into the index."""

@@ -4,7 +4,7 @@ A record repeats one that is at most the horizon older, and arrives at most Kafk
 is older than both together, seen from where its partition's log is now, is evidence for nothing. "Now" is the
 median record time of the newest rows of a partition: a wall clock would drop the index of an old log that is
 played, and a single record with a wrong timestamp must not decide. Weeks are dropped whole, and only those that
-are too old for every partition.
+are too old for every partition that goes on: those of a log that another one has replaced have no say.
 """
 
 from datetime import timedelta
@@ -26,7 +26,9 @@ SELECT min(now_ms)
 FROM
 (
     SELECT quantileExact(0.5)(time_ms) AS now_ms
-    FROM (SELECT partition_id, {time_ms} AS time_ms FROM {table} WHERE garbage_week != 65535
+    FROM (SELECT partition_id, {time_ms} AS time_ms FROM {table}
+          WHERE garbage_week != 65535
+            AND partition_id NOT IN (SELECT arrayJoin(inherited.partition_id) FROM lineage WHERE generation = 0)
           ORDER BY {offset} DESC LIMIT 1001 BY partition_id)
     GROUP BY partition_id
 )

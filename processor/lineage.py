@@ -1,20 +1,22 @@
 """How the partitions of a topic came to be, and what follows for repeats when keys have moved between them. Pure.
 
 Kafka spreads keys over the partitions that a topic has, so when partitions are added, keys move: to the new ones,
-and between the old ones as well. Producers notice at different times. So a growth has two borders in each old
-partition: where it was *frozen* (all records before were published before the growth) and the *barrier* (all
-records from there on were published by producers that know of it). Between them lie records of both kinds.
+and between the old ones as well. Producers notice at different times, and of a growth in steps each may know
+another step. So a growth has two borders in each partition: where it was *frozen* (all records before were published
+before the growth; 0 in new partitions) and the *barrier* (all records from there on were published by producers that
+know of it). Between them lie records of producers that knew any number of partitions.
 
 The partitions are then counted in an order that has no circle, and each record is compared with everything that
 comes before it in that order:
 
-    records                                       compared with those before them in their partition, and with
-    before frozen                                 nothing else
-    frozen to barrier, of old partition p         old partitions before frozen; those with lower numbers before barrier
-    from barrier on, and all of new partitions    old partitions before barrier
+    records of partition p     compared with those before them in p, and with
+    before frozen              nothing else
+    frozen to barrier          other partitions before frozen; those with lower numbers than p before barrier
+    from barrier on            other partitions before barrier
 
 A repeat in another partition is found because the row of the first one is there: nobody goes on before the
-partitions that are compared with have been applied as far as they are compared.
+partitions that are compared with have been applied as far as they are compared. A second growth begins when every
+partition has reached the barrier of the first; otherwise two partitions could wait for each other.
 """
 
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ from uuid import UUID
 
 
 class Inherited(NamedTuple):
-    """A partition before a generation. `frozen` and `barrier` are offsets; see the head of this file."""
+    """What a partition inherits into a generation. `frozen` and `barrier` are offsets; see the head of this file."""
 
     partition_id: UUID
     frozen: int
@@ -39,6 +41,10 @@ class Generation(NamedTuple):
 
     partitions: int
     inherited: tuple[Inherited, ...] = ()
+
+    def barrier(self, partition_id: UUID) -> int:
+        """Return the barrier of a partition; 0 if it has none."""
+        return next((one.barrier for one in self.inherited if one.partition_id == partition_id), 0)
 
 
 class Evidence(NamedTuple):

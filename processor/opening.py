@@ -2,12 +2,13 @@
 
 When a topic has grown, whoever opens one of its partitions first freezes all partitions of the former generation
 (then nothing that was fetched before can be applied any more), waits until every producer must know of the new
-partitions, reads the ends of the old ones, and stores the new generation. Many may do so at the same time: freezing
+partitions, reads the ends of all of them, and stores the new generation. Many may do so at the same time: freezing
 is a guarded insert, and the first one who stores the generation decides it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from uuid import UUID
 
 import structlog
 from confluent_kafka.admin import AdminClient
@@ -18,7 +19,7 @@ from processor.ledger import CheckpointMoved
 from processor.lineage import Inherited
 from processor.lineage_table import Lineage, TopicGrew, read_lineages, require_unchanged, store_generation
 from processor.model import Checkpoint, Partition
-from processor.topics import end_offsets, low_watermark
+from processor.topics import Topic, end_offsets, low_watermark
 
 _log = structlog.get_logger(__name__)
 
@@ -46,19 +47,49 @@ class Opener:
         """Read, or begin, the checkpoint of a partition. Raises Held and other Retryables, and Stop. For any thread."""
         lineage = read_lineages(self._stores.plain)[topic]
         found = self._stores.describe(topic)
-        try:
-            require_unchanged(lineage, found)
-        except TopicGrew:
-            self._grow(lineage, found.partitions)
-            return self.open(topic, number)
+        if self._must_grow(lineage, found, number):
+            return self._open_grown(lineage, found.partitions, number)
         partition = lineage.partition(number)
         checkpoint = self._checkpoint(partition, lineage.generation)
         if checkpoint.generation != lineage.generation:
-            raise Held(f"topic {topic} has grown just now")  # since its lineage was read
+            # The topic has grown since its lineage was read, or this broker does not know yet, or somebody began
+            # to adopt another log and left it at that: one more generation of the same size is right in each case.
+            return self._open_grown(lineage, found.partitions, number)
         writer = PartitionWriter(partition, lineage, checkpoint, self._stores)
         self._require_evidence(writer)
         _log.info("partition_opened", partition=str(partition), offset=checkpoint.next_offset)
         return writer
+
+    def _must_grow(self, lineage: Lineage, found: Topic, number: int) -> bool:
+        """Whether the topic needs another generation before this partition is opened. Raises Held, and Stop."""
+        try:
+            require_unchanged(lineage, found)
+        except TopicGrew:
+            unsettled = self._unsettled(lineage)
+            if unsettled and lineage.partition(number).id not in unsettled:
+                raise Held(
+                    f"topic {lineage.name} has grown again before it was through with the last time"
+                ) from None
+            return not unsettled
+        if number >= lineage.partitions:
+            raise Held(f"a broker does not know yet that {lineage.name} has a partition {number}")
+        return False
+
+    def _unsettled(self, lineage: Lineage) -> set[UUID]:
+        """Return the partitions that have not reached the barrier of the last growth."""
+        return self._behind({one.partition_id: one.barrier for one in lineage.generations[-1].inherited})
+
+    def _behind(self, offsets: Mapping[UUID, int]) -> set[UUID]:
+        """Return the partitions that are not applied up to these offsets yet."""
+        asked = {id_: offset for id_, offset in offsets.items() if offset > 0}
+        applied = self._stores.ledger.checkpoints(list(asked)) if asked else {}
+        return {
+            id_ for id_, offset in asked.items() if id_ not in applied or applied[id_].next_offset < offset
+        }
+
+    def _open_grown(self, lineage: Lineage, partitions: int, number: int) -> PartitionWriter:
+        self._grow(lineage, partitions)
+        return self.open(lineage.name, number)
 
     def _checkpoint(self, partition: Partition, generation: int) -> Checkpoint:
         """Return the checkpoint; one that was never begun begins under this generation."""
@@ -70,18 +101,9 @@ class Opener:
 
     def _require_evidence(self, writer: PartitionWriter) -> None:
         """Raise Held until all records that come before those of this segment are applied."""
-        evidence = writer.segment.evidence
-        if not evidence:
-            return
-        applied = self._stores.ledger.checkpoints([one.partition_id for one in evidence])
-        missing = [
-            one
-            for one in evidence
-            if one.partition_id not in applied or applied[one.partition_id].next_offset < one.below
-        ]
-        if missing:
+        if behind := self._behind(dict(writer.segment.evidence)):
             raise Held(
-                f"{writer.partition} waits until {len(missing)} partitions are applied up to where it grew"
+                f"{writer.partition} waits until {len(behind)} partitions are applied up to where they grew"
             )
 
     def _grow(self, lineage: Lineage, partitions: int) -> None:
@@ -92,16 +114,17 @@ class Opener:
         wait_s = seen_at + self._grace_s - self._clock()
         if wait_s > 0:
             raise Held(
-                f"topic {lineage.name} has {partitions} partitions now, before {lineage.partitions}: producers have "
+                f"topic {lineage.name} has {partitions} partitions now, {lineage.partitions} before: producers have "
                 f"{wait_s:.0f} s more to notice"
             )
-        ends = end_offsets(self._admin, [(lineage.name, number) for number in range(lineage.partitions)])
+        ends = end_offsets(self._admin, [(lineage.name, number) for number in range(partitions)])
+        starts = [one.next_offset for one in frozen] + [0] * (partitions - lineage.partitions)
         inherited = [
-            Inherited(partition.id, at.next_offset, max(at.next_offset, ends[lineage.name, partition.number]))
-            for partition, at in zip(lineage.all_partitions(), frozen, strict=True)
+            Inherited(lineage.partition(number).id, start, max(start, ends[lineage.name, number]))
+            for number, start in enumerate(starts)
         ]
         store_generation(self._stores.plain, lineage.grown(partitions, inherited))
-        _log.info("topic_grown", topic=lineage.name, partitions=partitions, inherited=len(inherited))
+        _log.info("topic_grown", topic=lineage.name, before=lineage.partitions, now=partitions)
 
     def _freeze(self, partition: Partition, generation: int) -> Checkpoint:
         """Return where a partition is frozen, by us or by somebody else."""

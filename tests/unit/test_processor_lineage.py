@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from processor.lineage import Evidence, Generation, Inherited, Segment, segment_at
 
 A, B, C, D = (UUID(int=number) for number in range(1, 5))
-GROWN = (Generation(2), Generation(3, (Inherited(A, 10, 14), Inherited(B, 20, 25))))
-GROWN_TWICE = (*GROWN, Generation(4, (Inherited(A, 30, 33), Inherited(B, 40, 40), Inherited(C, 5, 7))))
+GROWN = (Generation(2), Generation(3, (Inherited(A, 10, 14), Inherited(B, 20, 25), Inherited(C, 0, 3))))
+GROWN_TWICE = (
+    *GROWN,
+    Generation(4, (Inherited(A, 30, 33), Inherited(B, 40, 40), Inherited(C, 5, 7), Inherited(D, 0, 0))),
+)
 
 
 def evidence(*pairs):
@@ -27,21 +30,26 @@ def test_what_came_before_the_growth_is_compared_with_nothing_else():
 
 @pytest.mark.parametrize(
     ("partition", "offset", "segment"),
-    [(A, 10, Segment(14, evidence((B, 20)))), (B, 20, Segment(25, evidence((A, 14))))],
+    [
+        (A, 10, Segment(14, evidence((B, 20)))),
+        (B, 20, Segment(25, evidence((A, 14)))),
+        (C, 0, Segment(3, evidence((A, 14), (B, 25)))),
+    ],
 )
 def test_what_came_while_producers_noticed_is_counted_in_the_order_of_partitions(partition, offset, segment):
     assert segment_at(partition, GROWN, offset) == segment
 
 
 @pytest.mark.parametrize(
-    ("partition", "offset", "others"), [(A, 14, [(B, 25)]), (B, 25, [(A, 14)]), (C, 0, [(A, 14), (B, 25)])]
+    ("partition", "offset", "others"),
+    [(A, 14, [(B, 25), (C, 3)]), (B, 25, [(A, 14), (C, 3)]), (C, 3, [(A, 14), (B, 25)])],
 )
-def test_what_came_after_that_is_compared_with_all_of_the_old_partitions(partition, offset, others):
+def test_what_came_after_that_is_compared_with_what_came_before_in_all_partitions(partition, offset, others):
     assert segment_at(partition, GROWN, offset) == Segment(None, evidence(*others))
 
 
 def test_a_partition_without_records_when_it_was_frozen_is_no_evidence():
-    generations = (Generation(1), Generation(2, (Inherited(A, 0, 0),)))
+    generations = (Generation(1), Generation(2, (Inherited(A, 0, 0), Inherited(B, 0, 0))))
     assert segment_at(B, generations, 0) == Segment(None, ())
 
 
@@ -61,21 +69,21 @@ def test_after_another_log_was_adopted_everything_counted_before_is_evidence():
 borders = st.tuples(st.integers(0, 20), st.integers(0, 20)).map(sorted)
 
 
-@given(st.lists(borders, min_size=2, max_size=2), st.lists(borders, min_size=3, max_size=3), st.data())
+@given(st.lists(borders, min_size=3, max_size=3), st.lists(borders, min_size=4, max_size=4), st.data())
 def test_segments_follow_each_other_and_evidence_only_grows(first, more, data):
     """Two growths, 2 to 3 to 4 partitions, with any borders in the order in which they come to be."""
     ids = [A, B, C, D]
-    later = [(first[at][1] if at < 2 else 0) for at in range(3)]
-    growths = [first, [(low + add, high + add) for (low, high), add in zip(more, later, strict=True)]]
+    reached = [barrier for _, barrier in first] + [0]
+    second = [(low + at, high + at) for (low, high), at in zip(more, reached, strict=True)]
     generations = (Generation(2), *(
-        Generation(3 + number, tuple(Inherited(ids[at], *pair) for at, pair in enumerate(pairs)))
-        for number, pairs in enumerate(growths)
+        Generation(len(pairs), tuple(Inherited(ids[at], *pair) for at, pair in enumerate(pairs)))
+        for pairs in (first, second)
     ))  # fmt: skip
     partition, offset, before = data.draw(st.sampled_from(ids)), 0, {}
     while (segment := segment_at(partition, generations, offset)).end is not None:
         assert segment.end > offset
         now = dict(segment.evidence)
-        assert {id_: now[id_] >= below for id_, below in before.items()} == dict.fromkeys(before, True)
+        assert all(now[id_] >= below for id_, below in before.items())
         assert partition not in now
         offset, before = segment.end, now
 

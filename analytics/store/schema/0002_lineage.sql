@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS lineage
     topic_id   UUID COMMENT 'nil where the broker has no topic ids',
     partitions UInt32 COMMENT 'partitions of the topic in this generation',
     inherited  Array(Tuple(partition_id UUID, frozen Int64, barrier Int64))
-               COMMENT 'partitions before this generation, by number: where each was frozen, and the offset from which all records belong to this generation',
+               COMMENT 'by number: where the partition was frozen (0: it is new), and the offset from which all records were published in this generation; of an adopted log, generation 0: the partitions that were counted before',
     created_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
