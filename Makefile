@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+KAFKA := .tools/kafka
 DATA ?= run
 PACKAGES := analytics processor sandbox
 
-.PHONY: bench-ingest bench-latency fix help setup run test check format lint types imports proto proto-check unit lock clean
+.PHONY: bench-ingest bench-latency fix help setup run test test-faults kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,8 +25,24 @@ $(READY): pyproject.toml constraints.txt
 run: setup ## bring up ClickHouse, a broker, processor and service, play events, and show live totals
 	$(BIN)/chronoverse-sandbox up --data $(DATA) --demo
 
-test: check ## everything that CI runs: the checks and unit tests, then the tests on the real engines
+test: check kafka-if-possible ## everything that CI runs: the checks and unit tests, then the tests on the real engines
 	$(BIN)/pytest --ignore=tests/unit
+
+test-faults: setup kafka ## only the tests that kill things, on real Kafka and real ClickHouse
+	$(BIN)/pytest tests/faults
+
+kafka: $(KAFKA)/.ready ## fetch Apache Kafka with Maven, for the tests that kill things (needs Java)
+
+kafka-if-possible:
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory kafka; \
+	else echo "Java and Maven are not here: the tests on Apache Kafka are skipped (in CI they fail)"; fi
+
+$(KAFKA)/.ready: sandbox/kafka/pom.xml
+	@command -v java >/dev/null && command -v mvn >/dev/null || \
+	  { echo "Java 17 and Maven are needed (Debian: apt-get install default-jre-headless maven)"; exit 1; }
+	@rm -rf $(KAFKA)
+	mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA))
+	@touch $@
 
 check: setup format lint types imports proto-check unit ## format, lint, types, import direction, stub freshness, unit tests
 

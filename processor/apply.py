@@ -1,4 +1,4 @@
-"""One batch, from decoded events to a checkpoint read back: the protocol of docs/design.md on one screen."""
+"""One batch, from decoded events to a checkpoint read back: the protocol of docs/exactly-once.md on one screen."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -12,7 +12,7 @@
 The insert is a compare-and-swap with two guards. The condition in the statement refuses a batch whose first
 offset, or generation, is not the checkpoint's, without using up the token. The token, made of the partition and
 that checkpoint only, lets one of two inserts pass that have both met the condition. Each alone has holes; see
-docs/design.md.
+docs/exactly-once.md.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """A proof, on a table like the real one, that this server keeps the promise behind every guarded insert.
 
-Run once for every version of server and schema, because it takes about a second; see docs/design.md.
+Run once for every version of server and schema, because it takes about a second; see docs/exactly-once.md.
 """
 
 import secrets
@@ -85,5 +85,5 @@ def _require(holds: bool, otherwise: str) -> None:
 
 def _broken(what: str) -> StoreMisconfigured:
     return StoreMisconfigured(
-        f"this ClickHouse server cannot keep the numbers exact: {what}. See docs/design.md"
+        f"this ClickHouse server cannot keep the numbers exact: {what}. See docs/exactly-once.md"
     )

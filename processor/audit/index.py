@@ -1,0 +1,236 @@
+"""The index against the numbers: what was counted must be in the index, and what is in the index was counted.
+
+Below the checkpoint the index has a row for every event with a key, and the first one of each key was counted. So
+
+    workflows    as many as keys of named workflows
+    jobs         at least as many as distinct keys of topic `analytics`; at most those, and repeats beyond the horizon,
+                 and records that have no row (those without EventKey among them)
+    log lines    at least as many as distinct lines; at most those and repeats beyond the horizon
+
+The last upper bound holds only while no week of the index was dropped. Where keys have moved between partitions, a
+key in two of them may have counted twice or once. Read the numbers and checkpoints first and the index afterwards,
+below those checkpoints: there it does not change any more, but that old weeks may go, which loosens the bounds.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from analytics.store.pool import Connection, Table
+from processor.audit.finding import Finding, Harm
+from processor.audit.ledger_rows import Known, LedgerRows
+
+_SETTINGS: Final = {"max_bytes_before_external_group_by": 1 << 30, "max_bytes_before_external_sort": 1 << 30}
+_ASKED: Final = {"partition_id": "UUID", "below": "Int64"}
+
+_KEYS = """
+SELECT count(), sum(partitions), sum(again), sum(records)
+FROM
+(
+    SELECT key_hi, key_lo, count() AS partitions, sumIf(records - 1, is_spread) AS again, sum(records) AS records
+    FROM
+    (
+        SELECT key_hi, key_lo, partition_id, uniqExact(record_offset) AS records,
+               max(time_ms) - min(time_ms) > %(horizon_ms)s AS is_spread
+        FROM event_keys
+        INNER JOIN asked USING (partition_id)
+        WHERE record_offset < below AND (garbage_week = 65535) = %(named)s
+        GROUP BY key_hi, key_lo, partition_id
+    )
+    GROUP BY key_hi, key_lo
+)
+"""
+
+_LINES = """
+SELECT sum(greatest(toInt64(last_seq) - greatest(toInt64(first_seq) - 1, covered), 0)),
+       sumIf(least(toInt64(last_seq), covered) - toInt64(first_seq) + 1,
+             covered >= first_seq AND (toInt64(garbage_week) + 1) * 604800000 - earliest > %(horizon_ms)s)
+FROM
+(
+    SELECT first_seq, last_seq, garbage_week,
+           max(toInt64(last_seq)) OVER before AS covered, min(min_time_ms) OVER before AS earliest,
+           row_number() OVER (PARTITION BY {partition} job_hi, job_lo, attempt, stream ORDER BY first_seq, last_seq) AS number
+    FROM log_runs
+    INNER JOIN asked USING (partition_id)
+    WHERE last_offset < below
+    WINDOW before AS (PARTITION BY {partition} job_hi, job_lo, attempt, stream ORDER BY first_seq, last_seq
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+)
+"""
+
+_DROPPED = """
+SELECT (SELECT min(toUInt32(partition)) FROM system.parts
+        WHERE database = currentDatabase() AND table = 'log_runs' AND active),
+       (SELECT toInt64(min(toUnixTimestamp(bucket_start))) FROM analytics WHERE resolution = 'day' AND log_lines != 0)
+"""
+
+_HIGHEST = """
+SELECT partition_id, max(offset), count() FROM
+(
+    SELECT partition_id, record_offset AS offset FROM event_keys
+    UNION ALL
+    SELECT partition_id, last_offset AS offset FROM log_runs
+)
+GROUP BY partition_id
+"""
+
+
+class Bounds(NamedTuple):
+    """How many the index allows; `most` None: it does not say."""
+
+    least: int
+    most: int | None
+
+
+class Keys(NamedTuple):
+    """Keys of some partitions, below their checkpoints.
+
+    `distinct`: of all partitions together. `by_partition`: of each, added up. `again`: rows that may have counted
+    again, for they are beyond the horizon. `records`: all of them.
+    """
+
+    distinct: int
+    by_partition: int
+    again: int
+    records: int
+
+
+class LineCounts(NamedTuple):
+    """Log lines of regular keys, below the checkpoints: the first three as in `Keys`; whether weeks were dropped."""
+
+    distinct: int
+    by_partition: int
+    again: int
+    dropped: bool
+
+
+def index_bounds(
+    connection: Connection, ledger: LedgerRows, known: Mapping[UUID, Known], horizon_ms: int
+) -> dict[str, Bounds]:
+    """Return bounds of `workflows`, `jobs` and `log_lines` as the index gives them."""
+    analytics, lines = _below(ledger, known, "analytics"), _below(ledger, known, "job_logs")
+    applied = sum(offset for _, offset in analytics)
+    named = _keys(connection, analytics, horizon_ms, named=True)
+    jobs = _keys(connection, analytics, horizon_ms, named=False)
+    irregular = _keys(connection, lines, horizon_ms, named=False)
+    return {
+        "workflows": Bounds(named.distinct, named.by_partition),
+        "jobs": job_bounds(jobs, applied),
+        "log_lines": line_bounds(_lines(connection, lines, horizon_ms), irregular),
+    }
+
+
+def job_bounds(keys: Keys, applied: int) -> Bounds:
+    """Return the bounds of jobs; `applied`: offsets below the checkpoints. Pure."""
+    return Bounds(keys.distinct, keys.by_partition + keys.again + applied - keys.records)
+
+
+def line_bounds(regular: LineCounts, irregular: Keys) -> Bounds:
+    """Return the bounds of log lines. Pure."""
+    least = regular.distinct + irregular.distinct
+    if regular.dropped:
+        return Bounds(least, None)
+    again = regular.again + irregular.again
+    return Bounds(least, regular.by_partition + irregular.by_partition + again)
+
+
+def bounds_findings(counted: Mapping[str, int], bounds: Mapping[str, Bounds]) -> list[Finding]:
+    """Return which numbers the index does not allow. Pure."""
+    findings = []
+    for name, (least, most) in bounds.items():
+        number = counted[name]
+        words = name.replace("_", " ")
+        if number < least:
+            findings.append(
+                Finding(
+                    "index",
+                    Harm.WRONG,
+                    f"{number:,} {words} are counted, but the index knows {least:,} below the checkpoints: table "
+                    "analytics lacks a batch, or is older than the index",
+                    "If table analytics was restored from a backup, restore its checkpoints with it. Otherwise rebuild: "
+                    "see `chronoverse-processor rebuild --help`",
+                )
+            )
+        elif most is not None and number > most:
+            findings.append(
+                Finding(
+                    "index",
+                    Harm.MAY_BECOME_WRONG,
+                    f"{number:,} {words} are counted, but by the index there are at most {most:,}: rows of the index "
+                    "below the checkpoint are lost (their repeats will count again), or events counted twice. "
+                    "PROCESSOR_HORIZON being shorter in the past would explain it as well",
+                    "If table event_keys or log_runs was restored from a backup, it is older than table analytics: "
+                    "restore all of them from one backup, or rebuild",
+                )
+            )
+    return findings
+
+
+def highest_rows(connection: Connection) -> dict[UUID, tuple[int, int]]:
+    """Return the highest offset and the number of index rows of every partition."""
+    return {id_: (highest, rows) for id_, highest, rows in connection.query(_HIGHEST, settings=_SETTINGS)}
+
+
+def index_row_findings(
+    highest: Mapping[UUID, tuple[int, int]], known: Mapping[UUID, Known], ends: Mapping[UUID, int]
+) -> list[Finding]:
+    """Return what is wrong with index rows by themselves. Pure; `ends`: where logs end, read after the rows."""
+    findings = []
+    strange = sum(rows for id_, (_, rows) in highest.items() if id_ not in known)
+    if strange:
+        what = f"{strange:,} rows of the index belong to partitions that this database does not know: nobody asks for them"
+        findings.append(Finding("index", Harm.HARMLESS, what, "Nothing. They go when their weeks are dropped"))
+    for id_, (offset, _) in highest.items():
+        if id_ in ends and offset >= ends[id_]:
+            findings.append(
+                Finding(
+                    "index",
+                    Harm.MAY_BECOME_WRONG,
+                    f"the index has records of {known[id_].partition} up to offset {offset}, but the log ends at "
+                    f"{ends[id_]}: it was cut. When other records are written there, their repeats would be taken "
+                    "for ones that came before",
+                    "Stop the producers. Create the topic anew and adopt it (`chronoverse-processor adopt`)",
+                )
+            )
+    return findings
+
+
+def _below(ledger: LedgerRows, known: Mapping[UUID, Known], topic: str) -> list[tuple[UUID, int]]:
+    """Return the partitions of a topic, former logs' too, with their checkpoints."""
+    return [
+        (id_, row.total) for id_, row in ledger.checkpoints.items() if id_ in known and known[id_].partition.topic == topic
+    ]
+
+
+def _keys(connection: Connection, below: list[tuple[UUID, int]], horizon_ms: int, *, named: bool) -> Keys:
+    asked = Table("asked", _ASKED, below)
+    parameters = {"horizon_ms": horizon_ms, "named": int(named)}
+    ((distinct, by_partition, again, records),) = connection.query_with_table(_KEYS, asked, parameters)
+    return Keys(distinct, by_partition, again, records)
+
+
+def _lines(connection: Connection, below: list[tuple[UUID, int]], horizon_ms: int) -> LineCounts:
+    asked, parameters = Table("asked", _ASKED, below), {"horizon_ms": horizon_ms}
+    ((distinct, _),) = connection.query_with_table(_LINES.format(partition=""), asked, parameters)
+    ((by_partition, again),) = connection.query_with_table(
+        _LINES.format(partition="partition_id,"), asked, parameters
+    )
+    ((oldest_week, first_day_s),) = connection.query(_DROPPED)
+    return LineCounts(distinct, by_partition, again, _is_dropped(oldest_week, first_day_s))
+
+
+def _is_dropped(oldest_week: int, first_day_s: int) -> bool:
+    """Whether weeks of the index are gone: lines of the first day had records at most 25 hours after it began."""
+    return oldest_week > (first_day_s + 25 * 3600) // (7 * 86_400)
+
+
+def counted(ledger: LedgerRows) -> dict[str, int]:
+    """Return the numbers that the index bounds."""
+    totals = ledger.totals
+    return {"workflows": totals.workflows, "jobs": totals.jobs, "log_lines": totals.log_lines}
+
+
+def ends_by_id(known: Mapping[UUID, Known], ends: Iterable[tuple[tuple[str, int], int]]) -> dict[UUID, int]:
+    """Return the ends of logs by the ids of the partitions that are counted now."""
+    ids = {(one.partition.topic, one.partition.number): id_ for id_, one in known.items() if one.is_current}
+    return {ids[place]: end for place, end in ends if place in ids}

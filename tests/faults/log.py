@@ -1,0 +1,142 @@
+"""What is published in these tests, and what must be true of it."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from confluent_kafka import Message, Producer
+
+from sandbox.partitioner import partition_of
+from tests.processor_world import NOW_MS, built, finished_job, log_line, some_id
+from tests.reference import Reference
+
+Totals = dict[tuple[str, str], tuple[int, int, int, int]]
+"""(user, workflow or "") → workflows, jobs, execution seconds, log lines."""
+
+
+class Event(NamedTuple):
+    """A record to be. `partition` None: where Kafka's partitioner puts its key."""
+
+    topic: str
+    value: Any
+    key: str
+    time_ms: int = NOW_MS
+    partition: int | None = None
+
+
+def user(number: int) -> str:
+    return some_id(1_000_000 + number)
+
+
+def workflow(number: int) -> str:
+    """Belongs to `user(number % 3)`."""
+    return some_id(2_000_000 + number)
+
+
+def _ids(number: int) -> dict[str, str]:
+    return {"UserID": user(number % 3), "WorkflowID": workflow(number)}
+
+
+def job(number: int, *, workflows: int = 7, time_ms: int = NOW_MS, **fields: Any) -> Event:
+    """The end of job `number`, of a workflow that is always the same; it took `number % 60` seconds."""
+    of = number % workflows
+    event = finished_job(number, seconds=number % 60, **(_ids(of) | fields))
+    return Event("analytics", event, workflow(of), time_ms)
+
+
+def jobs(first: int, count: int, **options: Any) -> list[Event]:
+    return [job(number, **options) for number in range(first, first + count)]
+
+
+def workflow_built(number: int) -> Event:
+    return Event("analytics", built(workflow(number), UserID=user(number % 3)), workflow(number))
+
+
+def line(number: int, sequence: int, *, workflows: int = 7, time_ms: int = NOW_MS, **fields: Any) -> Event:
+    """Line `sequence` of job `number`."""
+    of = number % workflows
+    event = log_line(sequence, job=some_id(number), **(_ids(of) | fields))
+    return Event("job_logs", event, workflow(of), time_ms)
+
+
+def lines(number: int, first: int, count: int, **options: Any) -> list[Event]:
+    return [line(number, sequence, **options) for sequence in range(first, first + count)]
+
+
+def some_events(first: int, count: int) -> list[Event]:
+    """Of all kinds, with repeats among them: about 2.4 records a number."""
+    events: list[Event] = []
+    for number in range(first, first + count):
+        events += [job(number), line(number, 0)]
+        if number % 7 == 0:
+            events.append(workflow_built(number % 14))
+        if number % 5 == 0:
+            events.append(job(max(first, number - 3)))  # published twice
+        if number % 11 == 0:
+            events += lines(number, 0, 3)
+    return events
+
+
+class Log:
+    """Everything published, in order. Repeats of an event under one key are in the order in which they were sent."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self.events: list[Event] = []
+
+    def publish(self, events: Iterable[Event], partitions: int) -> None:
+        """Return when the broker has all of them."""
+        failures: list[str] = []
+
+        def delivered(error: Any, _: Message) -> None:
+            if error is not None:
+                failures.append(error.str())
+
+        sent = list(events)
+        # A new one each time: it knows of partitions that were added.
+        producer = Producer({"bootstrap.servers": self._bootstrap, "linger.ms": 5, "log_level": 0})
+        for one in sent:
+            number = partition_of(one.key, partitions) if one.partition is None else one.partition
+            producer.produce(one.topic, _bytes(one.value), one.key.encode(), number, delivered, one.time_ms)
+            producer.poll(0)
+        assert producer.flush(60) == 0
+        assert failures == []
+        self.events += sent
+
+    def records(self) -> list[dict[str, Any]]:
+        """As the reference model reads them."""
+        return [
+            {
+                "topic": one.topic,
+                "partition_key": one.key,
+                "timestamp_ms": one.time_ms,
+                "value": (_bytes(one.value) or b"").decode(errors="surrogateescape"),
+            }
+            for one in self.events
+        ]
+
+    def truth(self) -> Totals:
+        """What must have been counted."""
+        answer = Reference().feed(self.records()).expected()
+        totals: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+        for row in answer["workflows"]:
+            numbers = row["total_jobs"], row["total_job_execution_duration"], row["total_joblogs"]
+            totals[row["user_id"], row["workflow_id"]].update(dict(enumerate(numbers, 1)))
+        for id_, row in answer["users"].items():
+            numbers = (
+                row["total_workflows"], row["total_jobs"], row["total_job_execution_duration"], row["total_joblogs"],
+            )  # fmt: skip
+            totals[id_, ""].update(dict(enumerate(numbers)))
+        named = {event.value["WorkflowID"]: event.value["UserID"] for event in self.events if _names(event)}
+        for workflow_id, user_id in named.items():
+            totals[user_id, workflow_id][0] = 1
+        return {pair: (row[0], row[1], row[2], row[3]) for pair, row in totals.items() if any(row.values())}
+
+
+def _names(event: Event) -> bool:
+    return event.topic == "analytics" and isinstance(event.value, dict)
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else json.dumps(value).encode()

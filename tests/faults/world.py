@@ -1,0 +1,236 @@
+"""A Kafka, a ClickHouse and processors under a test that breaks them. Every scenario ends with `require_exact()`."""
+
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from uuid import UUID, uuid4
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
+
+from analytics.store.migrate import migrate
+from analytics.store.pool import Connection
+from sandbox.broker import TOPICS, create_topics
+from sandbox.clickhouse import LocalClickHouse, local_settings
+from sandbox.kafka import LocalKafka
+from sandbox.processes import ChildProcess
+from sandbox.server import LocalProgram
+from tests.eventually import eventually
+from tests.faults.log import Event, Log, Totals
+
+COUNTED: Final = ("analytics", "workflows", "job_logs")
+COUNT_WITHIN_S: Final = 90.0
+NIL: Final = UUID(int=0)
+
+_SUMS = """
+SELECT user_id, workflow_id, sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines)
+FROM analytics WHERE resolution = %(resolution)s GROUP BY user_id, workflow_id
+"""
+_CHECKPOINTS = """
+SELECT workflow_id, sum(checkpoint_rows), sum(offset_delta), max(next_offset)
+FROM analytics WHERE resolution = 'checkpoint' GROUP BY workflow_id
+"""
+
+
+class Worker(LocalProgram):
+    """A processor. `crash` is a point of tests.faults.crashing, as `NAME` or `NAME:3` for its third passing."""
+
+    def __init__(self, name: str, environment: Mapping[str, str], log: Path, *, crash: str = "") -> None:
+        super().__init__()
+        self.name, self._environment, self._log = name, environment, log
+        self.crash = crash
+
+    def _spawn(self) -> ChildProcess:
+        command = ["-P", "-m", "processor", "run"]
+        if self.crash:
+            command = ["-m", "tests.faults.crashing", self.crash]
+        return ChildProcess(self.name, [sys.executable, *command], self._log, environment=self._environment)
+
+    @property
+    def runs(self) -> bool:
+        return self._child is not None and self.exit_code is None
+
+    @property
+    def log_text(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def pause(self) -> None:
+        """As a machine that stalls (SIGSTOP)."""
+        self._started().signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._started().signal(signal.SIGCONT)
+
+    def await_crash(self, within_s: float = 60.0) -> None:
+        """Return when it has killed itself at its crash point."""
+        eventually(lambda: self.exit_code is not None, within_s=within_s)
+        assert self.exit_code == -signal.SIGKILL, self.last_words()
+
+    def await_end(self, code: int, within_s: float = 60.0) -> None:
+        eventually(lambda: self.exit_code is not None, within_s=within_s)
+        assert self.exit_code == code, self.last_words()
+
+
+class FaultWorld:
+    """Fresh topics and a fresh database; `window` is how many tokens ClickHouse remembers."""
+
+    def __init__(
+        self,
+        kafka: LocalKafka,
+        clickhouse: LocalClickHouse,
+        directory: Path,
+        *,
+        partitions: int = 2,
+        window: int = 100_000,
+    ) -> None:
+        self.kafka, self.clickhouse, self._directory = kafka, clickhouse, directory
+        self.partitions, self._window = partitions, window
+        self.group = f"faults-{uuid4().hex[:8]}"
+        self.settings = local_settings(clickhouse.address, f"faults_{uuid4().hex[:12]}")
+        self.admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 0})
+        self.workers: list[Worker] = []
+        recreate_topics(self.admin, kafka.address, partitions)
+        migrate(self.settings, deduplication_window=window)
+        self.log = Log(kafka.address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.workers:
+            if worker.runs:
+                worker.resume()
+                worker.kill()
+
+    # --- processors ---
+
+    def worker(self, *, crash: str = "", clickhouse: str = "", **environment: str) -> Worker:
+        """A processor that is not started yet. `clickhouse`: where it finds it, such as the address of a proxy."""
+        name = f"worker-{len(self.workers) + 1}"
+        given = self._environment() | environment
+        if clickhouse:
+            given["CLICKHOUSE_HOSTS"] = clickhouse
+        worker = Worker(name, given, self._directory / f"{name}.log", crash=crash)
+        self.workers.append(worker)
+        return worker
+
+    def start(self, **options: str) -> Worker:
+        """A processor that runs."""
+        worker = self.worker(**options)
+        worker.respawn()
+        return worker
+
+    def environment(self) -> dict[str, str]:
+        """What a processor, or a command of it, gets."""
+        return self._environment()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "ENV": "development",
+            "CLICKHOUSE_HOSTS": self.clickhouse.address,
+            "CLICKHOUSE_DATABASE": self.settings.clickhouse_database,
+            "CLICKHOUSE_USERNAME": "default",
+            "CLICKHOUSE_PASSWORD": "",
+            "CLICKHOUSE_TLS_ENABLED": "false",
+            "KAFKA_BROKERS": self.kafka.address,
+            "KAFKA_CONSUMER_GROUP": self.group,
+            "KAFKA_TLS_ENABLED": "false",
+            "KAFKA_SESSION_TIMEOUT": "2s",
+            "KAFKA_HEARTBEAT_INTERVAL": "300ms",
+            "PROCESSOR_MIN_DEDUPLICATION_WINDOW": str(self._window),
+            "PROCESSOR_GROWTH_GRACE": "1s",
+            "METRICS_PORT": "0",
+        }
+
+    # --- events ---
+
+    def publish(self, events: Iterable[Event]) -> None:
+        self.log.publish(events, self.partitions)
+
+    def add_partitions(self, count: int, topics: Iterable[str] = COUNTED) -> None:
+        """Let topics grow to so many partitions; what is published from now on is spread over them."""
+        for future in self.admin.create_partitions([NewPartitions(name, count) for name in topics]).values():
+            future.result(10)
+        self.partitions = count
+
+    # --- what came out ---
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
+        connection = Connection(self.settings, timeout_s=30)
+        try:
+            return connection.query(sql, parameters)
+        finally:
+            connection.close()
+
+    def applied(self) -> int:
+        """Offsets applied in all partitions."""
+        return sum(row[2] for row in self.query(_CHECKPOINTS))
+
+    def await_applied(self, offsets: int, within_s: float = COUNT_WITHIN_S) -> None:
+        eventually(lambda: self.applied() >= offsets, within_s=within_s)
+
+    def ends(self) -> Counter[str]:
+        """The sum of the end offsets of each topic."""
+        asked = {}
+        for name in COUNTED:
+            count = len(self.admin.list_topics(name, timeout=10).topics[name].partitions)
+            asked |= {TopicPartition(name, number): OffsetSpec.latest() for number in range(count)}
+        ends: Counter[str] = Counter()
+        for place, future in self.admin.list_offsets(asked, request_timeout=10).items():
+            ends[place.topic] += future.result().offset
+        return ends
+
+    def require_exact(self, *, also_dead: int | None = None, within_s: float = COUNT_WITHIN_S) -> None:
+        """Return when everything published is applied and every number is right. Workers that ended are a failure."""
+        end = self.ends().total()
+        eventually(lambda: self._applied_by_living_workers() >= end, within_s=within_s)
+        self.require_right_numbers()
+        assert self.applied() == end
+
+    def require_right_numbers(self) -> None:
+        """All totals of users and workflows, the same in buckets of days and quarters, and the checkpoints."""
+        for resolution in ("total", "day", "quarter"):
+            assert self.sums(resolution) == self.log.truth(), resolution
+        for partition_id, first_rows, total, highest in self.query(_CHECKPOINTS):
+            assert (first_rows, total) == (1, highest), partition_id
+
+    def sums(self, resolution: str) -> Totals:
+        """Of every user, and of every workflow of a user."""
+        rows = self.query(_SUMS, {"resolution": resolution})
+        return {(str(user), "" if flow == NIL else str(flow)): tuple(sums) for user, flow, *sums in rows}
+
+    def _applied_by_living_workers(self) -> int:
+        ended = [one for one in self.workers if one._child is not None and one.exit_code is not None]
+        if self.workers and len(ended) == len(self.workers):
+            raise RuntimeError("no processor runs any more\n" + ended[-1].last_words())
+        return self.applied()
+
+
+def recreate_topics(
+    admin: AdminClient, bootstrap: str, partitions: int, names: Iterable[str] = TOPICS
+) -> None:
+    """Delete and make topics, and return when the broker has the new ones."""
+    names = list(names)
+    for future in admin.delete_topics(names, request_timeout=10).values():
+        try:
+            future.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+    eventually(lambda: not set(names) & set(admin.list_topics(timeout=10).topics), within_s=30)
+    create_topics(bootstrap, names, partitions=partitions)
+    eventually(lambda: _have(admin, names, partitions), within_s=30)
+
+
+def _have(admin: AdminClient, names: list[str], partitions: int) -> bool:
+    try:
+        found = admin.describe_topics(TopicCollection(names), request_timeout=10)
+        return all(len(future.result().partitions) == partitions for future in found.values())
+    except KafkaException:
+        return False
