@@ -1,8 +1,11 @@
-"""The processor with faults at exact points: `python -m tests.faults.crashing run` in place of `python -m processor run`.
+"""The processor with faults at exact points: `python -m tests.faults.crashing POINT[@TOPIC][:N][=ACTION] ...`
 
-The environment variable FAULTS is a JSON list of faults; at the n-th passing of its point each one happens, once.
-FAULT_CONSUMER (JSON) overrides settings of the Kafka consumer, FAULT_STORE_TIMEOUT_S the patience with ClickHouse.
-The program itself is the real one: methods are wrapped, from outside, before it starts.
+At the N-th passing of a point (the first one by default; with a topic, only its batches and openings are counted)
+the action happens, once: `kill` (SIGKILL, the default), `stop` (SIGSTOP), `raise`, or `stall`: the thread waits as long as
+the file FAULT_STALL exists. The program is the real one: its methods are wrapped from outside before it starts.
+
+FAULT_CONSUMER (JSON) overrides settings of the Kafka consumer, FAULT_INSERT (JSON) those of the guarded insert,
+FAULT_STORE_TIMEOUT_S the patience with ClickHouse: production has no settings for them. Without a fault, for these settings alone, the point is `nothing`.
 """
 
 import json
@@ -11,46 +14,61 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-POINTS = (
-    "before opening", "before begin", "after begin", "after opening",
-    "before parking", "while parking", "after parking",
-    "before facts", "after facts",
-    "before index", "after index",
-    "before insert", "half sent", "after ack", "after read-back",
-    "in assignment", "after assignment", "in revocation",
-)  # fmt: skip
-"""In the order of a batch's life; the last three are callbacks of the consumer."""
+POINTS = {
+    "nothing": "is never passed",
+    "before-opening": "a partition is assigned, its checkpoint is not read",
+    "before-begin": "the first row of a partition is not inserted",
+    "after-begin": "it is",
+    "after-opening": "the checkpoint is known, nothing is read",
+    "before-parking": "malformed records of a batch are not parked",
+    "while-parking": "they are sent, their acknowledgement is not awaited",
+    "after-parking": "they are parked",
+    "before-facts": "a batch has facts of workflows, they are not written",
+    "after-facts": "they are",
+    "before-index": "repeats are found, the index is not written",
+    "after-index": "the index is written, the numbers are not",
+    "before-insert": "numbers and checkpoint of a batch are not sent",
+    "half-sent": "half of their block is on the wire",
+    "after-ack": "the insert is acknowledged, the checkpoint is not read back",
+    "after-read-back": "it is",
+    "in-assignment": "the callback of an assignment calls the consumer",
+    "after-assignment": "the callback has returned",
+    "in-revocation": "the callback of a revocation begins",
+    "before-freeze": "a topic has grown, a partition of it is not frozen",
+    "after-freeze": "it is",
+    "before-generation": "all of them are, the new generation is not stored",
+    "after-generation": "it is",
+}
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What happens at the `nth` passing of a point: `kill`, `stop` (SIGSTOP), `raise`, or `sleep` for `seconds`.
-
-    With a topic only its batches and openings are counted; the callbacks of the consumer have none.
-    """
+class Fault(NamedTuple):
+    """What happens where; see the head of this file."""
 
     point: str
-    nth: int = 1
-    action: str = "kill"
-    topic: str = ""
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        assert self.point in POINTS, self.point
-        assert self.action in ("kill", "stop", "raise", "sleep"), self.action
+    topic: str
+    nth: int
+    action: str
 
 
 class InjectedError(Exception):
-    """Raised by a fault; no error that the processor knows."""
+    """Raised by a fault: no error that the processor knows."""
 
 
-def as_environment(*faults: Fault) -> dict[str, str]:
-    """What a process needs in its environment."""
-    return {"FAULTS": json.dumps([asdict(one) for one in faults])}
+def parse(word: str) -> Fault:
+    """Read POINT[@TOPIC][:N][=ACTION]. Raises ValueError."""
+    rest, _, action = word.partition("=")
+    rest, _, nth = rest.partition(":")
+    point, _, topic = rest.partition("@")
+    if point not in POINTS:
+        raise ValueError(f"{point} is no point; there are {', '.join(POINTS)}")
+    if action not in ("", "kill", "stop", "raise", "stall"):
+        raise ValueError(f"{action} is no action")
+    return Fault(point, topic, int(nth or 1), action or "kill")
 
 
 class Faults:
@@ -60,14 +78,12 @@ class Faults:
         self._faults = faults
         self._passed = [0] * len(faults)
         self._lock = threading.Lock()
-        self.here = threading.local()  # .topic, and .applying: what this thread does now
-
-    def wants(self, point: str) -> bool:
-        """Whether a fault is set for this point."""
-        return any(one.point == point for one in self._faults)
+        self.here = (
+            threading.local()
+        )  # what this thread does now: .topic, .applying; .half: what is due in a block
 
     def due(self, point: str) -> Fault | None:
-        """The fault that happens at this passing."""
+        """Count a passing; return the fault that is to happen at it."""
         topic = getattr(self.here, "topic", "")
         with self._lock:
             for at, one in enumerate(self._faults):
@@ -82,54 +98,67 @@ class Faults:
         if fault := self.due(point):
             happen(fault)
 
+    @property
+    def is_applying(self) -> bool:
+        """Whether an insert of this thread is one of a batch: opening and freezing use the same insert."""
+        return getattr(self.here, "applying", False)
+
 
 def happen(fault: Fault) -> None:
-    print(json.dumps({"event": "fault", **asdict(fault)}), file=sys.stderr, flush=True)
+    """Do it. The log says so before."""
+    print(f"fault {fault.point} {fault.action}", file=sys.stderr, flush=True)
     if fault.action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault.action == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
-    elif fault.action == "sleep":
-        time.sleep(fault.seconds)
+    elif fault.action == "stall":
+        while Path(os.environ["FAULT_STALL"]).exists():
+            time.sleep(0.01)
     else:
         raise InjectedError(fault.point)
 
 
 def install(faults: Faults) -> None:
     """Wrap the methods at whose borders the points lie."""
-    from processor import apply
-    from processor.dead_letter import DeadLetters
+    from processor import apply, opening, run
     from processor.event_index import EventIndex
     from processor.ledger import Ledger
     from processor.line_index import LineIndex
-    from processor.opening import Opener
     from processor.source import Source
 
-    _note_topic(faults, Opener, "open", lambda _, topic, *__: topic)
+    _note_topic(faults, opening.Opener, "open", lambda _, topic, *__: topic)
     _note_topic(faults, apply.PartitionWriter, "apply", lambda writer, *_: writer.partition.topic)
-    _wrap(faults, Opener, "open", "before opening", "after opening")
-    _wrap(faults, Ledger, "begin", "before begin", "after begin")
-    _wrap(faults, DeadLetters, "park", "before parking", "after parking")
-    _wrap(faults, apply, "write_facts", "before facts", "after facts")
-    _wrap(faults, EventIndex, "write", "before index", "after index")
-    _wrap(faults, LineIndex, "write", "before index", "after index")
-    _wrap(faults, Ledger, "insert", "before insert", "after ack", only_applying=True)
-    _wrap(faults, Ledger, "apply", None, "after read-back", only_applying=True)
-    _wrap(faults, Source, "_on_assign", None, "after assignment")
-    _wrap(faults, Source, "_on_revoke", "in revocation", None)
+    _wrap(faults, opening.Opener, "open", "before-opening", "after-opening")
+    _wrap(faults, Ledger, "begin", "before-begin", "after-begin")
+    _wrap(faults, run.DeadLetters, "park", "before-parking", "after-parking")
+    _wrap(faults, apply, "write_facts", "before-facts", "after-facts", when=lambda _, facts: bool(facts))
+    _wrap(faults, EventIndex, "write", "before-index", "after-index")
+    _wrap(faults, LineIndex, "write", "before-index", "after-index")
+    _wrap(faults, Ledger, "insert", "before-insert", "after-ack", when=lambda *_, **__: faults.is_applying)
+    _wrap(faults, Ledger, "apply", None, "after-read-back")
+    _wrap(faults, Ledger, "freeze", "before-freeze", "after-freeze")
+    _wrap(faults, opening, "store_generation", "before-generation", "after-generation")
+    _wrap(faults, Source, "_on_assign", None, "after-assignment")
+    _wrap(faults, Source, "_on_revoke", "in-revocation", None)
     _break_assignment(faults, Source)
-    _break_flush(faults)
+    _break_parking(faults, run)
     _break_sending(faults, Ledger)
 
 
 def _wrap(
-    faults: Faults, owner: Any, name: str, before: str | None, after: str | None, *, only_applying: bool = False
+    faults: Faults,
+    owner: Any,
+    name: str,
+    before: str | None,
+    after: str | None,
+    *,
+    when: Callable[..., bool] = lambda *_, **__: True,
 ) -> None:
     method = getattr(owner, name)
 
     @wraps(method)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        counts = getattr(faults.here, "applying", False) or not only_applying
+        counts = when(*args, **kwargs)
         if before and counts:
             faults.passing(before)
         result = method(*args, **kwargs)
@@ -140,7 +169,7 @@ def _wrap(
     setattr(owner, name, wrapped)
 
 
-def _note_topic(faults: Faults, owner: Any, name: str, topic_of: Any) -> None:
+def _note_topic(faults: Faults, owner: Any, name: str, topic_of: Callable[..., str]) -> None:
     method = getattr(owner, name)
 
     @wraps(method)
@@ -154,91 +183,88 @@ def _note_topic(faults: Faults, owner: Any, name: str, topic_of: Any) -> None:
     setattr(owner, name, wrapped)
 
 
+class _Around:
+    """An object as it is, but for what a subclass adds."""
+
+    def __init__(self, real: Any, faults: Faults) -> None:
+        self._real, self._faults = real, faults
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
 def _break_assignment(faults: Faults, source: Any) -> None:
-    """An error inside the callback: the binding's consumer, as the callback sees it, fails."""
+    """The consumer fails, as the callback sees it."""
     method = source._on_assign
 
-    class Consumer:
-        def __init__(self, real: Any) -> None:
-            self._real = real
+    class Consumer(_Around):
+        def incremental_assign(self, partitions: Any) -> None:
+            self._faults.passing("in-assignment")
+            self._real.incremental_assign(partitions)
 
-        def __getattr__(self, name: str) -> Any:
-            faults.passing("in assignment")
-            return getattr(self._real, name)
-
-    source._on_assign = lambda self, consumer, partitions: method(self, Consumer(consumer), partitions)
+    source._on_assign = lambda self, consumer, places: method(self, Consumer(consumer, faults), places)
 
 
-def _break_flush(faults: Faults) -> None:
-    """`while parking`: dead letters are produced, and not acknowledged."""
-    from processor import run
-
+def _break_parking(faults: Faults, run: Any) -> None:
     class Producer(run.Producer):
         def flush(self, *args: Any) -> Any:
-            faults.passing("while parking")
+            faults.passing("while-parking")
             return super().flush(*args)
 
     run.Producer = Producer
 
 
 def _break_sending(faults: Faults, ledger: Any) -> None:
-    """`half sent`: the first half of the block of a guarded insert is on the wire."""
+    """After the server has asked for the block, the first write to the socket is cut in two."""
     from clickhouse_driver.connection import Connection
 
     insert, create_socket = ledger.insert, Connection._create_socket
 
     def armed_insert(*args: Any, **kwargs: Any) -> Any:
-        if getattr(faults.here, "applying", False) and faults.wants("half sent"):
-            faults.here.fault, faults.here.has_sample = faults.due("half sent"), False
+        faults.here.half, faults.here.asked = faults.due("half-sent") if faults.is_applying else None, False
         try:
             return insert(*args, **kwargs)
         finally:
-            faults.here.fault = None
+            faults.here.half = None
 
-    class Socket:
-        def __init__(self, real: Any) -> None:
-            self._real = real
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._real, name)
-
+    class Socket(_Around):
         def recv_into(self, *args: Any) -> Any:
-            faults.here.has_sample = True  # the server asks for the block
+            self._faults.here.asked = True
             return self._real.recv_into(*args)
 
         def sendall(self, data: Any) -> None:
-            data, fault = bytes(data), getattr(faults.here, "fault", None)
-            if fault and faults.here.has_sample:
+            data, here = bytes(data), self._faults.here
+            fault = getattr(here, "half", None)
+            if fault and here.asked:
+                here.half = None
                 self._real.sendall(data[: len(data) // 2])
                 happen(fault)
-                data, faults.here.fault = data[len(data) // 2 :], None
+                data = data[len(data) // 2 :]
             self._real.sendall(data)
 
     ledger.insert = armed_insert
-    Connection._create_socket = lambda self, host, port: Socket(create_socket(self, host, port))
+    Connection._create_socket = lambda self, *args: Socket(create_socket(self, *args), faults)
 
 
-def override_settings(consumer: dict[str, Any], store_timeout_s: float | None) -> None:
+def override_settings() -> None:
     """Change what production has no setting for."""
-    from processor import run, source
+    from processor import ledger, run, source
 
-    if store_timeout_s is not None:
-        run._STORE_TIMEOUT_S = store_timeout_s
-    config = source.consumer_config
+    config, consumer = source.consumer_config, json.loads(os.environ.get("FAULT_CONSUMER", "{}"))
     source.consumer_config = lambda settings: config(settings) | consumer
+    ledger.ONE_BLOCK.update(json.loads(os.environ.get("FAULT_INSERT", "{}")))
+    if timeout_s := os.environ.get("FAULT_STORE_TIMEOUT_S"):
+        run._STORE_TIMEOUT_S = float(timeout_s)
 
 
-def main() -> None:
-    """Run the processor with the faults of the environment."""
+def main(arguments: list[str]) -> None:
+    """Run the processor with these faults."""
     from processor.__main__ import main as processor
 
-    install(Faults([Fault(**one) for one in json.loads(os.environ.get("FAULTS", "[]"))]))
-    timeout_s = os.environ.get("FAULT_STORE_TIMEOUT_S")
-    override_settings(
-        json.loads(os.environ.get("FAULT_CONSUMER", "{}")), None if timeout_s is None else float(timeout_s)
-    )
-    processor()
+    install(Faults([parse(word) for word in " ".join(arguments).split()]))
+    override_settings()
+    processor(["run"])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
