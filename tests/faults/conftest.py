@@ -1,61 +1,67 @@
-"""One real Kafka for the whole suite, and worlds: a database, topics and processors of the test's own."""
+"""One real Kafka for all of these tests; topics, database, group and programs are a test's own."""
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from sandbox.clickhouse import LocalClickHouse
+from sandbox.errors import NotReady
 from sandbox.kafka import LocalKafka
+from sandbox.kafka.broker import require_kafka
 from tests.faults.world import FaultWorld
 
-NewWorld = Callable[..., FaultWorld]
+MakeWorld = Callable[..., FaultWorld]
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
-    """A broker that all tests share, one after the other: leave it running, as it was."""
+    """A broker that all tests share: one that stops it uses `own_kafka`. In CI a missing one is a failure."""
+    _require_kafka()
     with LocalKafka(tmp_path_factory.mktemp("kafka")) as server:
         yield server
 
 
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[LocalKafka]:
-    """A broker to stop and to kill."""
-    with LocalKafka(tmp_path / "own-kafka") as server:
+    """A broker to be stopped, killed and paused."""
+    _require_kafka()
+    with LocalKafka(tmp_path / "kafka") as server:
         yield server
 
 
 @pytest.fixture
 def own_clickhouse(tmp_path: Path) -> Iterator[LocalClickHouse]:
-    """A ClickHouse to stop and to kill."""
-    with LocalClickHouse(tmp_path / "own-clickhouse") as server:
+    """A server to be stopped and killed."""
+    with LocalClickHouse(tmp_path / "clickhouse") as server:
         yield server
 
 
 @pytest.fixture
-def new_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewWorld]:
-    """Makes worlds, on the shared engines unless told otherwise, and ends what runs in them."""
-    worlds: list[FaultWorld] = []
+def make_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeWorld]:
+    """Builds worlds, which end with the test: `make_world(kafka=…, clickhouse=…, partitions=2, window=100_000)`."""
+    with ExitStack() as worlds:
 
-    def make(
-        *, kafka: LocalKafka | None = None, clickhouse: LocalClickHouse | None = None, **options: int
-    ) -> FaultWorld:
-        world = FaultWorld(
-            kafka or request.getfixturevalue("kafka"),
-            clickhouse or request.getfixturevalue("clickhouse"),
-            tmp_path / f"world-{len(worlds)}",
-            **options,
-        )
-        worlds.append(world)
-        return world
+        def make(
+            *, kafka: LocalKafka | None = None, clickhouse: LocalClickHouse | None = None, **options: int
+        ) -> FaultWorld:
+            broker = kafka or request.getfixturevalue("kafka")
+            server = clickhouse or request.getfixturevalue("clickhouse")
+            return worlds.enter_context(FaultWorld(broker, server, tmp_path / "world", **options))
 
-    yield make
-    for world in worlds:
-        world.close()
+        yield make
 
 
 @pytest.fixture
-def world(new_world: NewWorld) -> FaultWorld:
-    """A world with two partitions a topic."""
-    return new_world()
+def world(make_world: MakeWorld) -> FaultWorld:
+    """Fresh topics of two partitions, a fresh database, and no processor yet."""
+    return make_world()
+
+
+def _require_kafka() -> None:
+    try:
+        require_kafka()
+    except NotReady as error:
+        pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(str(error))

@@ -25,6 +25,7 @@ from tests.faults.log import Event, Log, Totals
 COUNTED: Final = ("analytics", "workflows", "job_logs")
 COUNT_WITHIN_S: Final = 90.0
 NIL: Final = UUID(int=0)
+ROOT: Final = Path(__file__).parents[2]
 
 _SUMS = """
 SELECT user_id, workflow_id, sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines)
@@ -35,20 +36,26 @@ SELECT workflow_id, sum(checkpoint_rows), sum(offset_delta), max(next_offset)
 FROM analytics WHERE resolution = 'checkpoint' GROUP BY workflow_id
 """
 
+_NOTE_SELFTEST = """
+INSERT INTO selftests (server_version, schema_version, passed_at)
+SELECT version(), max(version), now64(3) FROM schema_migrations
+"""
+
 
 class Worker(LocalProgram):
-    """A processor. `crash` is a point of tests.faults.crashing, as `NAME` or `NAME:3` for its third passing."""
+    """A processor. `crash`: faults of its next starts, as tests.faults.crashing reads them; empty: production's entry."""
 
     def __init__(self, name: str, environment: Mapping[str, str], log: Path, *, crash: str = "") -> None:
         super().__init__()
-        self.name, self._environment, self._log = name, environment, log
+        self.name, self.environment, self._log = name, dict(environment), log
         self.crash = crash
 
     def _spawn(self) -> ChildProcess:
         command = ["-P", "-m", "processor", "run"]
         if self.crash:
-            command = ["-m", "tests.faults.crashing", self.crash]
-        return ChildProcess(self.name, [sys.executable, *command], self._log, environment=self._environment)
+            command = ["-m", "tests.faults.crashing", *self.crash.split()]
+        environment = {**self.environment, "PYTHONPATH": str(ROOT)} if self.crash else self.environment
+        return ChildProcess(self.name, [sys.executable, *command], self._log, environment=environment)
 
     @property
     def runs(self) -> bool:
@@ -64,6 +71,10 @@ class Worker(LocalProgram):
 
     def resume(self) -> None:
         self._started().signal(signal.SIGCONT)
+
+    @property
+    def is_paused(self) -> bool:
+        return self.runs and Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def await_crash(self, within_s: float = 60.0) -> None:
         """Return when it has killed itself at its crash point."""
@@ -93,8 +104,10 @@ class FaultWorld:
         self.settings = local_settings(clickhouse.address, f"faults_{uuid4().hex[:12]}")
         self.admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 0})
         self.workers: list[Worker] = []
+        directory.mkdir(parents=True, exist_ok=True)
         recreate_topics(self.admin, kafka.address, partitions)
         migrate(self.settings, deduplication_window=window)
+        self.query(_NOTE_SELFTEST)  # proved by other tests; here it would cost a second
         self.log = Log(kafka.address)
 
     def __enter__(self) -> Self:
@@ -113,7 +126,7 @@ class FaultWorld:
     def worker(self, *, crash: str = "", clickhouse: str = "", **environment: str) -> Worker:
         """A processor that is not started yet. `clickhouse`: where it finds it, such as the address of a proxy."""
         name = f"worker-{len(self.workers) + 1}"
-        given = self._environment() | environment
+        given = self.environment() | environment
         if clickhouse:
             given["CLICKHOUSE_HOSTS"] = clickhouse
         worker = Worker(name, given, self._directory / f"{name}.log", crash=crash)
@@ -127,10 +140,7 @@ class FaultWorld:
         return worker
 
     def environment(self) -> dict[str, str]:
-        """What a processor, or a command of it, gets."""
-        return self._environment()
-
-    def _environment(self) -> dict[str, str]:
+        """What a processor, or a command of it, gets; times are short, so that a test does not wait for them."""
         return {
             "ENV": "development",
             "CLICKHOUSE_HOSTS": self.clickhouse.address,
@@ -152,6 +162,10 @@ class FaultWorld:
 
     def publish(self, events: Iterable[Event]) -> None:
         self.log.publish(events, self.partitions)
+
+    def publish_knowing(self, partitions: int, events: Iterable[Event]) -> None:
+        """As a producer does that knows of so many partitions."""
+        self.log.publish(events, partitions)
 
     def add_partitions(self, count: int, topics: Iterable[str] = COUNTED) -> None:
         """Let topics grow to so many partitions; what is published from now on is spread over them."""
