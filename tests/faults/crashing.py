@@ -5,7 +5,8 @@ the action happens, once: `kill` (SIGKILL, the default), `stop` (SIGSTOP), `rais
 the file FAULT_STALL exists. The program is the real one: its methods are wrapped from outside before it starts.
 
 FAULT_CONSUMER (JSON) overrides settings of the Kafka consumer, FAULT_INSERT (JSON) those of the guarded insert,
-FAULT_STORE_TIMEOUT_S the patience with ClickHouse: production has no settings for them. Without a fault, for these settings alone, the point is `nothing`.
+FAULT_STORE_TIMEOUT_S the patience with ClickHouse: production has no settings for them. For these settings alone, the
+point is `nothing`.
 """
 
 import json
