@@ -5,8 +5,8 @@ the action happens, once: `kill` (SIGKILL, the default), `stop` (SIGSTOP), `rais
 the file FAULT_STALL exists. The program is the real one: its methods are wrapped from outside before it starts.
 
 FAULT_CONSUMER (JSON) overrides settings of the Kafka consumer, FAULT_INSERT (JSON) those of the guarded insert,
-FAULT_STORE_TIMEOUT_S the patience with ClickHouse: production has no settings for them. For these settings alone, the
-point is `nothing`.
+FAULT_STORE_TIMEOUT_S the patience with ClickHouse, FAULT_FILTER_BYTES the size of the filter of a partition: production
+has no settings for them. Without a fault, for these settings alone, the point is `nothing`.
 """
 
 import json
@@ -256,6 +256,8 @@ def override_settings() -> None:
     ledger.ONE_BLOCK.update(json.loads(os.environ.get("FAULT_INSERT", "{}")))
     if timeout_s := os.environ.get("FAULT_STORE_TIMEOUT_S"):
         run._STORE_TIMEOUT_S = float(timeout_s)
+    if filter_bytes := os.environ.get("FAULT_FILTER_BYTES"):
+        run._SMALLEST_FILTER_BYTES = run._LARGEST_FILTER_BYTES = int(filter_bytes)
 
 
 def main(arguments: list[str]) -> None:
