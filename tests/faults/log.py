@@ -103,7 +103,7 @@ class Log:
         for one in sent:
             number = partition_of(one.key, partitions) if one.partition is None else one.partition
             place = one.topic, _bytes(one.value), one.key.encode(), number
-            producer.produce(*place, delivered, one.time_ms, list(one.headers))
+            producer.produce(*place, delivered, timestamp=one.time_ms, headers=list(one.headers))
             producer.poll(0)
         assert producer.flush(60) == 0
         assert failures == []
