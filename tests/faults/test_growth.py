@@ -36,7 +36,7 @@ def generations(world, topic="analytics"):
 
 def test_a_processor_that_runs_goes_on_by_itself(world):
     """From 2 to 3, keys move between the old partitions as well."""
-    world.start()
+    world.start(crash="nothing", FAULT_CONSUMER='{"topic.metadata.refresh.interval.ms": 1000}')
     world.publish(some_events(0, 100))
     world.await_applied(world.ends().total())
     world.add_partitions(3)
@@ -55,7 +55,7 @@ def test_repeats_that_moved_are_not_counted_again(counted, count):
 
 def test_producers_that_do_not_know_yet_repeat_what_others_have_moved_and_the_other_way_round(counted):
     counted.add_partitions(3)
-    restart(counted, PROCESSOR_GROWTH_GRACE="8s")
+    restart(counted, PROCESSOR_GROWTH_GRACE="5s")
     for first in (0, 100, 100, 50):
         counted.publish(some_events(first, 60))
         counted.publish_knowing(2, some_events(first, 60))
@@ -67,7 +67,7 @@ def test_a_growth_in_steps_of_which_each_producer_knows_another_one(counted):
     counted.add_partitions(4)
     counted.publish(some_events(0, 150))
     counted.add_partitions(5)
-    restart(counted, PROCESSOR_GROWTH_GRACE="6s")
+    restart(counted, PROCESSOR_GROWTH_GRACE="4s")
     for partitions in (2, 4, 5):
         counted.publish_knowing(partitions, some_events(80, 120))
     counted.require_exact()
