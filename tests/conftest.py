@@ -14,6 +14,7 @@ from sandbox.clickhouse import LocalClickHouse, local_settings
 
 # These machines are shared: how long an example takes says nothing of the code.
 settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", settings.get_profile("shared-machine"), max_examples=5_000, print_blob=True)
 settings.load_profile("shared-machine")
 
 
