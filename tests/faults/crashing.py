@@ -1,8 +1,9 @@
 """The processor with faults at exact points: `python -m tests.faults.crashing POINT[@TOPIC][:N][=ACTION] ...`
 
-At the N-th passing of a point (the first one by default; with a topic, only its batches and openings are counted)
-the action happens, once: `kill` (SIGKILL, the default), `stop` (SIGSTOP), `raise`, or `stall`: the thread waits as long as
-the file FAULT_STALL exists. The program is the real one: its methods are wrapped from outside before it starts.
+At the N-th passing of a point (the first one by default; with a topic, only its batches and openings are counted) the
+action happens, once: `kill` (SIGKILL, the default), `stop` (SIGSTOP) or `raise`. With `stall` a thread waits there, from
+the N-th passing on, as long as the file FAULT_STALL exists. The log says what happens: "fault POINT ACTION".
+The program is the real one: its methods are wrapped from outside before it starts.
 
 FAULT_CONSUMER (JSON) overrides settings of the Kafka consumer, FAULT_INSERT (JSON) those of the guarded insert,
 FAULT_STORE_TIMEOUT_S the patience with ClickHouse, FAULT_FILTER_BYTES the size of the filter of a partition: production
@@ -90,7 +91,7 @@ class Faults:
             for at, one in enumerate(self._faults):
                 if one.point == point and one.topic in ("", topic):
                     self._passed[at] += 1
-                    if self._passed[at] == one.nth:
+                    if self._passed[at] == one.nth or (one.action == "stall" and self._passed[at] > one.nth):
                         return one
         return None
 
@@ -106,22 +107,33 @@ class Faults:
 
 
 def happen(fault: Fault) -> None:
-    """Do it. The log says so before."""
-    print(f"fault {fault.point} {fault.action}", file=sys.stderr, flush=True)
+    """Do it."""
+    if fault.action == "stall":
+        _stall(fault, Path(os.environ["FAULT_STALL"]))
+        return
+    _say(fault)
     if fault.action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault.action == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
-    elif fault.action == "stall":
-        while Path(os.environ["FAULT_STALL"]).exists():
-            time.sleep(0.01)
     else:
         raise InjectedError(fault.point)
 
 
+def _stall(fault: Fault, file: Path) -> None:
+    if file.exists():
+        _say(fault)
+    while file.exists():
+        time.sleep(0.01)
+
+
+def _say(fault: Fault) -> None:
+    print(f"fault {fault.point} {fault.action}", file=sys.stderr, flush=True)
+
+
 def install(faults: Faults) -> None:
     """Wrap the methods at whose borders the points lie."""
-    from processor import apply, opening, run
+    from processor import adoption, apply, opening, run
     from processor.event_index import EventIndex
     from processor.ledger import Ledger
     from processor.line_index import LineIndex
@@ -138,7 +150,8 @@ def install(faults: Faults) -> None:
     _wrap(faults, Ledger, "insert", "before-insert", "after-ack", when=lambda *_, **__: faults.is_applying)
     _wrap(faults, Ledger, "apply", None, "after-read-back")
     _wrap(faults, Ledger, "freeze", "before-freeze", "after-freeze")
-    _wrap(faults, opening, "store_generation", "before-generation", "after-generation")
+    for module in (opening, adoption):
+        _wrap(faults, module, "store_generation", "before-generation", "after-generation")
     _wrap(faults, Source, "_on_assign", None, "after-assignment")
     _wrap(faults, Source, "_on_revoke", "in-revocation", None)
     _break_assignment(faults, Source)
@@ -266,7 +279,7 @@ def main(arguments: list[str]) -> None:
 
     install(Faults([parse(word) for word in " ".join(arguments).split()]))
     override_settings()
-    processor(["run"])
+    processor(os.environ.get("FAULT_COMMAND", "run").split())
 
 
 if __name__ == "__main__":
