@@ -209,8 +209,9 @@ class FaultWorld:
 
     def require_right_numbers(self) -> None:
         """All totals of users and workflows, the same in buckets of days and quarters, and the checkpoints."""
+        truth = self.log.truth()
         for resolution in ("total", "day", "quarter"):
-            assert self.sums(resolution) == self.log.truth(), resolution
+            assert self.sums(resolution) == truth, resolution
         for partition_id, first_rows, total, highest in self.query(_CHECKPOINTS):
             assert (first_rows, total) == (1, highest), partition_id
 
