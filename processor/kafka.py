@@ -11,7 +11,7 @@ def consumer_config(settings: ProcessorSettings) -> dict[str, Any]:
     """Return the configuration of the consumer."""
     return _client(settings) | {
         "group.id": settings.kafka_consumer_group,
-        "partition.assignment.strategy": "cooperative-sticky",  # a rebalance stops only what moves
+        "partition.assignment.strategy": settings.kafka_assignment_strategy,
         "session.timeout.ms": round(settings.kafka_session_timeout * 1000),
         "heartbeat.interval.ms": round(settings.kafka_heartbeat_interval * 1000),
         "enable.auto.commit": False,  # the checkpoint is in ClickHouse; commits are for lag monitors

@@ -1,7 +1,7 @@
 """What the processor reads from the environment."""
 
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,9 @@ MOST_BATCH_RECORDS: Final = 83_000
 """So that a batch has less than 500,000 rows, at the very worst 830,000: ClickHouse cuts a block at 1,048,449."""
 
 
+AssignmentStrategy = Literal["cooperative-sticky", "range"]
+
+
 class ProcessorSettings(Settings):
     """The settings of `chronoverse-processor`."""
 
@@ -29,6 +32,7 @@ class ProcessorSettings(Settings):
     kafka_tls_key_file: Path | None = None
     kafka_session_timeout: GoDuration = 45.0
     kafka_heartbeat_interval: GoDuration = 3.0
+    kafka_assignment_strategy: AssignmentStrategy = "cooperative-sticky"
 
     processor_max_batch_records: Annotated[int, Field(ge=1_000, le=MOST_BATCH_RECORDS)] = MOST_BATCH_RECORDS
     processor_max_batch_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 30)] = 32 << 20

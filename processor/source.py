@@ -13,6 +13,8 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from processor.assignment import Place as Place
+from processor.assignment import assignment_for
 from processor.decode.events import RecordLike
 from processor.decode.gather import TOPICS
 from processor.kafka import consumer_config
@@ -23,8 +25,6 @@ AT_ONCE: Final = 4_000
 """The most records of one poll, which are decoded together: with fewer, the calls of numpy cost more than the work."""
 
 _log = structlog.get_logger(__name__)
-
-Place = tuple[str, int]  # topic, partition
 
 
 def at_once(batch_records: int) -> int:
@@ -48,7 +48,7 @@ class Source:
     def __init__(self, settings: ProcessorSettings) -> None:
         self._consumer = Consumer(consumer_config(settings))
         self._at_once = at_once(settings.processor_max_batch_records)
-        self._reading: set[Place] = set()
+        self._assignment = assignment_for(self._consumer, settings.kafka_assignment_strategy)
         self._polled = Polled()
         self._failure: BaseException | None = None
         self._consumer.subscribe(
@@ -77,14 +77,12 @@ class Source:
         start = TopicPartition(*place, checkpoint.next_offset)
         if checkpoint.leader_epoch >= 0:  # the broker then notices that the log was cut
             start = TopicPartition(*place, checkpoint.next_offset, leader_epoch=checkpoint.leader_epoch)
-        self._consumer.incremental_assign([start])
-        self._reading.add(place)
+        self._assignment.add(start)
+        self.resume(place)  # the consumer remembers a pause of a partition beyond its assignment
 
     def leave(self, place: Place) -> None:
         """Read a partition no more; nothing happens when it is not read."""
-        if place in self._reading:
-            self._reading.remove(place)
-            self._consumer.incremental_unassign([TopicPartition(*place)])
+        self._assignment.remove(place)
 
     def pause(self, place: Place) -> None:
         """Fetch no more of a partition for now."""
@@ -129,16 +127,14 @@ class Source:
     def _on_assign(self, consumer: Consumer, partitions: Iterable[TopicPartition]) -> None:
         try:
             self._polled.gained += [(one.topic, one.partition) for one in partitions]
-            consumer.incremental_assign([])  # ours come with read()
+            self._assignment.accept(consumer)  # ours come with read()
         except BaseException as error:  # noqa: BLE001 -- see the head of this file: raised by poll()
             self._failure = error
 
     def _on_revoke(self, consumer: Consumer, partitions: Iterable[TopicPartition]) -> None:
         try:
             places = [(one.topic, one.partition) for one in partitions]
-            reading = [place for place in places if place in self._reading]
-            consumer.incremental_unassign([TopicPartition(*place) for place in reading])
-            self._reading.difference_update(reading)
+            self._assignment.give_up(consumer, places)
             self._polled.lost += places
             self._polled.gained = [place for place in self._polled.gained if place not in places]
             for place in places:
