@@ -91,3 +91,13 @@ def test_a_pause_holds_while_others_come(source, collect):
     assert collect()[FIRST] == []
     source.resume(FIRST)
     eventually(lambda: collect()[FIRST] == [*range(EACH)])
+
+
+def test_one_that_is_read_again_does_not_jump_to_where_it_was(source, collect):
+    """The position of a former reading is no position of this one, whatever else changes."""
+    source.read(FIRST, Checkpoint(0))
+    eventually(lambda: collect()[FIRST] == [*range(EACH)])
+    collect()[FIRST].clear()
+    source.read(FIRST, Checkpoint(50))
+    source.read(SECOND, Checkpoint(0))
+    eventually(lambda: collect() == {FIRST: [*range(50, EACH)], SECOND: [*range(EACH)]})
