@@ -31,7 +31,7 @@ class Lane:
         answer = None
         try:
             if fault == "ghost" and self.insert:
-                self.insert.die_over_it()
+                self.insert.leave_a_ghost()
             elif fault != "unsent" and not (fault == "late" and self.insert):
                 answer = self._pending()
             if fault is not None:

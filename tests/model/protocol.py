@@ -76,7 +76,6 @@ class Store:
     rows: dict[int, list[Row]] = field(default_factory=dict)
     tokens: set[tuple[object, ...]] = field(default_factory=set)
     index: set[IndexRow] = field(default_factory=set)
-    deaths: int = 0
 
     def checkpoint(self, partition: int) -> At | None:
         rows = self.rows.get(partition, ())
@@ -108,31 +107,31 @@ class Insert:
     find: At | None
     row: Row
     token: tuple[object, ...]
-    born: int = 0
+    is_lost: bool = False
 
     def is_refused(self) -> bool:
-        self.born = self.store.deaths
         found, rules = self.store.checkpoint(self.partition), self.store.rules
         if found and self.find and not rules.generation_in_condition:
             found = found._replace(generation=self.find.generation)
         return rules.condition and found != self.find
 
     def __call__(self) -> None:
-        if self.born != self.store.deaths:
+        if self.is_lost:
             raise Lost
         if self.token not in self.store.tokens or not self.store.rules.token:
             self.store.tokens.add(self.token)
             self.store.rows.setdefault(self.partition, []).append(self.row)
 
     def land(self) -> None:
-        """Write the part, unless the server has died since: nobody waits for it any more."""
         with suppress(Lost):
             self()
 
-    def die_over_it(self) -> None:
-        """Let the server die with the token written, but not the part."""
+    def be_lost(self) -> None:
+        self.is_lost = True
+
+    def leave_a_ghost(self) -> None:
+        """Write the token, but not the part."""
         self.store.tokens.add(self.token)
-        self.store.deaths += 1
 
 
 class Writer:

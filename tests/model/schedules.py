@@ -46,7 +46,11 @@ def schedules(
 class Insert(Protocol):
     """A guarded insert whose condition the server has looked at, and whose part it has not written."""
 
-    def land(self) -> None: ...
+    def land(self) -> None:
+        """Write the part, if it may be, though nobody waits for the answer any more."""
+
+    def be_lost(self) -> None:
+        """Never write it: the server has died."""
 
 
 class Lane(Protocol):
@@ -115,11 +119,13 @@ class World(ABC):
             if fault in ("late", "ghost") and lane.insert:
                 break
             lane.step()
-        if fault == "late" and lane.insert:
-            self.in_flight.append(lane.insert)
-        if fault == "ghost" and lane.insert:
-            self.in_flight, self._has_ghosts = [], True  # the server has died
+        insert = lane.insert
         lane.step(fault)
+        if insert and fault == "late":
+            self.in_flight.append(insert)
+        if insert and fault == "ghost":
+            self._has_ghosts = True
+            self._lose_inserts()
 
     def land(self, at: int) -> None:
         """Let an insert that nobody waits for any more come to its end."""
@@ -144,8 +150,7 @@ class World(ABC):
         window lasts (the server ends it long before), and a ghost token that is forgotten while one consumer has
         met it and another, at the same moment, has not.
         """
-        under_way = self.in_flight or any(lane.insert for lane in self.lanes.values())
-        if not under_way and not self._has_ghosts:
+        if not self._inserts() and not self._has_ghosts:
             self.forget_tokens()
 
     # --- the end ---
@@ -165,6 +170,7 @@ class World(ABC):
         assert self.applied() == self.broker.ends()
 
     def close(self) -> None:
+        self._lose_inserts()
         for lane in self.lanes.values():
             lane.close()
 
@@ -188,6 +194,15 @@ class World(ABC):
     @abstractmethod
     def expected(self) -> Counter[int]:
         """Return how often each key counts by definition."""
+
+    def _inserts(self) -> list[Insert]:
+        """Return those that are under way."""
+        return [*self.in_flight, *(lane.insert for lane in self.lanes.values() if lane.insert)]
+
+    def _lose_inserts(self) -> None:
+        for insert in self._inserts():
+            insert.be_lost()
+        self.in_flight = []
 
     def _lane(self, consumer: int, partition: int) -> Lane:
         place = consumer, partition % self.broker.partitions()
