@@ -126,12 +126,15 @@ class Pool:
 
     def __init__(self, settings: Settings, *, size: int, timeout_s: float, numpy: bool = False) -> None:
         self._free: queue.LifoQueue[Connection] = queue.LifoQueue()
+        self._is_closed = False
         for _ in range(size):
             self._free.put(Connection(settings, timeout_s=timeout_s, numpy=numpy))
 
     @contextmanager
     def lend(self, wait_s: float) -> Iterator[Connection]:
         """Lend a connection; after an unknown outcome it is dropped and connects anew at its next use."""
+        if self._is_closed:
+            raise StoreUnavailable("the program ends")
         try:
             connection = self._free.get(timeout=wait_s)
         except queue.Empty:
@@ -145,7 +148,8 @@ class Pool:
             self._free.put(connection)
 
     def close(self) -> None:
-        """Close the connections that are not lent out."""
+        """Close the connections that are not lent out; lend no more, so that threads which go on end soon."""
+        self._is_closed = True
         while not self._free.empty():
             self._free.get_nowait().close()
 
