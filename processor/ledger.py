@@ -43,6 +43,9 @@ ONE_BLOCK: Final = {
     "deduplicate_insert": "enable",
     "async_insert": 0,
     "optimize_on_insert": 1,
+    # The condition is compared when the insert begins, the token when it ends. One whose client stalls between the two
+    # must not live on until its token is forgotten.
+    "max_execution_time": 60,
 }
 """Settings of every guarded insert: what it sends is one block, hence one part, hence atomic."""
 

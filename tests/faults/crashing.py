@@ -36,8 +36,10 @@ POINTS = {
     "after-index": "the index is written, the numbers are not",
     "before-insert": "numbers and checkpoint of a batch are not sent",
     "half-sent": "half of their block is on the wire",
+    "end-unsent": "all of it is, but not that it ends there",
     "after-ack": "the insert is acknowledged, the checkpoint is not read back",
     "after-read-back": "it is",
+    "handed-over": "the main thread has given a batch to another thread",
     "in-assignment": "the callback of an assignment calls the consumer",
     "after-assignment": "the callback has returned",
     "in-revocation": "the callback of a revocation begins",
@@ -46,6 +48,10 @@ POINTS = {
     "before-generation": "all of them are, the new generation is not stored",
     "after-generation": "it is",
 }
+
+
+_UNASKED = -1
+"""The server has not asked for the block of an insert yet."""
 
 
 class Fault(NamedTuple):
@@ -80,9 +86,7 @@ class Faults:
         self._faults = faults
         self._passed = [0] * len(faults)
         self._lock = threading.Lock()
-        self.here = (
-            threading.local()
-        )  # what this thread does now: .topic, .applying; .half: what is due in a block
+        self.here = threading.local()  # what this thread does now: .topic, .applying; .writes of a block
 
     def due(self, point: str) -> Fault | None:
         """Count a passing; return the fault that is to happen at it."""
@@ -107,33 +111,23 @@ class Faults:
 
 
 def happen(fault: Fault) -> None:
-    """Do it."""
-    if fault.action == "stall":
-        _stall(fault, Path(os.environ["FAULT_STALL"]))
-        return
-    _say(fault)
+    """Do it, and say so before."""
+    stall = Path(os.environ.get("FAULT_STALL", ""))
+    if fault.action != "stall" or stall.exists():
+        print(f"fault {fault.point} {fault.action}", file=sys.stderr, flush=True)
     if fault.action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault.action == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
-    else:
+    elif fault.action == "raise":
         raise InjectedError(fault.point)
-
-
-def _stall(fault: Fault, file: Path) -> None:
-    if file.exists():
-        _say(fault)
-    while file.exists():
+    while fault.action == "stall" and stall.exists():
         time.sleep(0.01)
-
-
-def _say(fault: Fault) -> None:
-    print(f"fault {fault.point} {fault.action}", file=sys.stderr, flush=True)
 
 
 def install(faults: Faults) -> None:
     """Wrap the methods at whose borders the points lie."""
-    from processor import adoption, apply, opening, run
+    from processor import adoption, apply, lane, opening, run
     from processor.event_index import EventIndex
     from processor.ledger import Ledger
     from processor.line_index import LineIndex
@@ -154,6 +148,7 @@ def install(faults: Faults) -> None:
         _wrap(faults, module, "store_generation", "before-generation", "after-generation")
     _wrap(faults, Source, "_on_assign", None, "after-assignment")
     _wrap(faults, Source, "_on_revoke", "in-revocation", None)
+    _note_hand_over(faults, lane.Lane)
     _break_assignment(faults, Source)
     _break_parking(faults, run)
     _break_sending(faults, Ledger)
@@ -197,6 +192,17 @@ def _note_topic(faults: Faults, owner: Any, name: str, topic_of: Callable[..., s
     setattr(owner, name, wrapped)
 
 
+def _note_hand_over(faults: Faults, lane: Any) -> None:
+    start = lane._start
+
+    def wrapped(self: Any, now: float) -> None:
+        start(self, now)
+        if self._in_hand is not None:
+            faults.passing("handed-over")
+
+    lane._start = wrapped
+
+
 class _Around:
     """An object as it is, but for what a subclass adds."""
 
@@ -212,9 +218,9 @@ def _break_assignment(faults: Faults, source: Any) -> None:
     method = source._on_assign
 
     class Consumer(_Around):
-        def incremental_assign(self, partitions: Any) -> None:
+        def __getattr__(self, name: str) -> Any:
             self._faults.passing("in-assignment")
-            self._real.incremental_assign(partitions)
+            return super().__getattr__(name)
 
     source._on_assign = lambda self, consumer, places: method(self, Consumer(consumer, faults), places)
 
@@ -229,31 +235,34 @@ def _break_parking(faults: Faults, run: Any) -> None:
 
 
 def _break_sending(faults: Faults, ledger: Any) -> None:
-    """After the server has asked for the block, the first write to the socket is cut in two."""
+    """When the server has asked for the block, the first write is the block, the next one says that it ends there."""
     from clickhouse_driver.connection import Connection
 
     insert, create_socket = ledger.insert, Connection._create_socket
 
     def armed_insert(*args: Any, **kwargs: Any) -> Any:
-        faults.here.half, faults.here.asked = faults.due("half-sent") if faults.is_applying else None, False
+        faults.here.writes = _UNASKED if faults.is_applying else None
         try:
             return insert(*args, **kwargs)
         finally:
-            faults.here.half = None
+            faults.here.writes = None
 
     class Socket(_Around):
         def recv_into(self, *args: Any) -> Any:
-            self._faults.here.asked = True
+            if getattr(self._faults.here, "writes", None) == _UNASKED:
+                self._faults.here.writes = 0
             return self._real.recv_into(*args)
 
         def sendall(self, data: Any) -> None:
             data, here = bytes(data), self._faults.here
-            fault = getattr(here, "half", None)
-            if fault and here.asked:
-                here.half = None
-                self._real.sendall(data[: len(data) // 2])
-                happen(fault)
-                data = data[len(data) // 2 :]
+            if getattr(here, "writes", None) not in (None, _UNASKED):
+                here.writes += 1
+                if here.writes == 1 and (fault := self._faults.due("half-sent")):
+                    self._real.sendall(data[: len(data) // 2])
+                    happen(fault)
+                    data = data[len(data) // 2 :]
+                elif here.writes == 2:
+                    self._faults.passing("end-unsent")
             self._real.sendall(data)
 
     ledger.insert = armed_insert
