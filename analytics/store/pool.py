@@ -18,11 +18,13 @@ from analytics.settings import Settings
 
 CLIENT_NAME = "chronoverse-analytics"
 
-# Server error codes after which the same statement may succeed: the server is overloaded, starting or stopping.
+# Server error codes after which the same statement may succeed: the server is overloaded, starting or stopping, lacks
+# memory or disk, or an operator holds it back (a quota, a table that is read only).
 _TIMEOUT_CODES = frozenset({159, 160, 209})  # TIMEOUT_EXCEEDED, TOO_SLOW, SOCKET_TIMEOUT
 _UNAVAILABLE_CODES = frozenset({
-    3, 202, 210, 236, 241, 242, 243, 252, 394, 425, 439, 999,
+    3, 173, 201, 202, 210, 236, 241, 242, 243, 252, 394, 425, 439, 733, 774, 999,
 })  # fmt: skip
+_OF_THE_SYSTEM = "DB::ErrnoException"  # no space in the middle of a file, too many open ones: many codes
 
 
 class StatementFailed(Exception):
@@ -167,7 +169,7 @@ def _driver_errors() -> Iterator[None]:
         summary = str(error.message).split(". Stack trace:")[0].strip()
         if error.code in _TIMEOUT_CODES:
             raise StoreTimeout(summary) from error
-        if error.code in _UNAVAILABLE_CODES:
+        if error.code in _UNAVAILABLE_CODES or summary.startswith(_OF_THE_SYSTEM):
             raise StoreUnavailable(summary) from error
         raise StatementFailed(error.code, summary) from error
     except (TimeoutError, driver_errors.SocketTimeoutError) as error:
