@@ -15,6 +15,9 @@ from tests.reference import Reference
 Totals = dict[tuple[str, str], tuple[int, int, int, int]]
 """(user, workflow or "") → workflows, jobs, execution seconds, log lines."""
 
+Days = dict[tuple[str, str], tuple[int, int, int]]
+"""(user, UTC day) → jobs, execution seconds, log lines."""
+
 
 class Event(NamedTuple):
     """A record to be. `partition` None: where Kafka's partitioner puts its key."""
@@ -138,6 +141,18 @@ class Log:
             if flow.named:
                 totals[str(flow.user), str(id_)][0] = 1
         return {pair: (row[0], row[1], row[2], row[3]) for pair, row in totals.items() if any(row.values())}
+
+    def days(self) -> Days:
+        """In which UTC days jobs and lines must have been counted."""
+        answer = Reference().feed(self.records()).expected()
+        days: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+        for user_id, rows in answer["jobs_by_utc_day"].items():
+            for day, numbers in rows.items():
+                days[user_id, day].update(dict(enumerate(numbers)))
+        for user_id, rows in answer["job_log_lines_by_utc_day"].items():
+            for day, lines in rows.items():
+                days[user_id, day][2] += lines
+        return {place: (row[0], row[1], row[2]) for place, row in days.items()}
 
 
 def _as_reference(value: bytes | None) -> dict[str, str | None]:

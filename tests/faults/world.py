@@ -20,7 +20,7 @@ from sandbox.kafka import LocalKafka
 from sandbox.processes import ChildProcess
 from sandbox.server import LocalProgram
 from tests.eventually import eventually
-from tests.faults.log import Event, Log, Totals
+from tests.faults.log import Days, Event, Log, Totals
 
 COUNTED: Final = ("analytics", "workflows", "job_logs")
 COUNT_WITHIN_S: Final = 90.0
@@ -30,6 +30,11 @@ ROOT: Final = Path(__file__).parents[2]
 _SUMS = """
 SELECT user_id, workflow_id, sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines)
 FROM analytics WHERE resolution = %(resolution)s GROUP BY user_id, workflow_id
+"""
+_DAYS = """
+SELECT user_id, bucket_start, sum(jobs), sum(execution_seconds), sum(log_lines) AS lines
+FROM analytics WHERE resolution = 'day' AND workflow_id = toUUID('00000000-0000-0000-0000-000000000000')
+GROUP BY user_id, bucket_start HAVING sum(jobs) + lines > 0
 """
 _CHECKPOINTS = """
 SELECT workflow_id, sum(checkpoint_rows), sum(offset_delta), max(next_offset)
@@ -200,7 +205,7 @@ class FaultWorld:
             ends[place.topic] += future.result().offset
         return ends
 
-    def require_exact(self, *, also_dead: int | None = None, within_s: float = COUNT_WITHIN_S) -> None:
+    def require_exact(self, *, within_s: float = COUNT_WITHIN_S) -> None:
         """Return when everything published is applied and every number is right. Workers that ended are a failure."""
         end = self.ends().total()
         eventually(lambda: self._applied_by_living_workers() >= end, within_s=within_s)
@@ -214,6 +219,11 @@ class FaultWorld:
             assert self.sums(resolution) == truth, resolution
         for partition_id, first_rows, total, highest in self.query(_CHECKPOINTS):
             assert (first_rows, total) == (1, highest), partition_id
+        assert self._days() == self.log.days()
+
+    def _days(self) -> Days:
+        rows = self.query(_DAYS)
+        return {(str(user), f"{day:%Y-%m-%d}"): tuple(sums) for user, day, *sums in rows}
 
     def sums(self, resolution: str) -> Totals:
         """Of every user, and of every workflow of a user."""
