@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := .tools/kafka
+FAULT_WORKERS ?= 3
 DATA ?= run
 PACKAGES := analytics processor sandbox
 
@@ -26,10 +27,13 @@ run: setup ## bring up ClickHouse, a broker, processor and service, play events,
 	$(BIN)/chronoverse-sandbox up --data $(DATA) --demo
 
 test: check kafka-if-possible ## everything that CI runs: the checks and unit tests, then the tests on the real engines
-	$(BIN)/pytest --ignore=tests/unit
+	$(BIN)/pytest --ignore=tests/unit --ignore=tests/faults
+	$(FAULTS)
+
+FAULTS = $(BIN)/pytest tests/faults --numprocesses $(FAULT_WORKERS) --dist worksteal # they mostly wait
 
 test-faults: setup kafka ## only the tests that kill things, on real Kafka and real ClickHouse
-	$(BIN)/pytest tests/faults
+	$(FAULTS)
 
 kafka: $(KAFKA)/.ready ## fetch Apache Kafka with Maven, for the tests that kill things (needs Java)
 
