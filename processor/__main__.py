@@ -1,10 +1,9 @@
-"""The command line of the processor: `chronoverse-processor run`."""
+"""The command line of the processor: `chronoverse-processor run`, and the commands of an operator."""
 
 import signal
-import sys
 import threading
 from collections.abc import Callable
-from typing import Final, NoReturn, TypeVar
+from typing import Final, TypeVar
 
 import click
 import structlog
@@ -15,6 +14,8 @@ from analytics.errors import Retryable, Stop
 from analytics.settings import InvalidSettings
 from analytics.telemetry import configure_logging
 from processor.memory import keep_freed_memory, spare_the_collector
+from processor.operate.commands import audit, dead_letters, rebuild, skip, status
+from processor.operate.entry import end, operate
 from processor.settings import ProcessorSettings
 
 _PAUSE_S: Final = 1.0
@@ -38,7 +39,7 @@ def run() -> None:
     try:
         settings = environment.load(ProcessorSettings)
     except InvalidSettings as error:
-        _end(str(error), exit_codes.INVALID_SETTINGS)
+        end(str(error), exit_codes.INVALID_SETTINGS)
     configure_logging(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,7 +54,7 @@ def run() -> None:
             processor.run(stop)
     except Stop as error:
         _log.error("stopped", why=str(error))
-        _end(str(error), exit_codes.STOP)
+        end(str(error), exit_codes.STOP)
 
 
 @main.command()
@@ -75,18 +76,6 @@ def adopt(topics: tuple[str, ...], *, dry_run: bool, lose_uncounted: bool) -> No
     operate(lambda settings: run_adopt(settings, topics, dry_run=dry_run, lose_uncounted=lose_uncounted))
 
 
-def operate(command: Callable[[ProcessorSettings], None]) -> None:
-    """Run an operator's command with the settings of the environment; what stops it becomes an exit code."""
-    try:
-        command(environment.load(ProcessorSettings))
-    except InvalidSettings as error:
-        _end(str(error), exit_codes.INVALID_SETTINGS)
-    except Stop as error:
-        _end(str(error), exit_codes.STOP)
-    except Retryable as error:
-        _end(f"{error}. Nothing is half done: try again", 1)
-
-
 def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
     """Call `action` until it raises no Retryable; return False when `stop` is set before."""
     while not stop.is_set():
@@ -100,9 +89,9 @@ def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
     return False
 
 
-def _end(message: str, code: int) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(code)
+for _command in (status, audit, skip, rebuild):
+    main.add_command(_command)
+main.add_command(dead_letters, "dead-letters")
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ _log = structlog.get_logger(__name__)
 def drop_garbage(pool: Pool, horizon_ms: int) -> dict[str, list[int]]:
     """Drop what is too old; return the weeks by table. Several processors may do so at the same time."""
     dropped = {}
-    for table, (time_ms, offset) in _TABLES.items():
-        weeks = _old_weeks(pool, table, time_ms, offset, horizon_ms + LATEST_ARRIVAL // _MS)
+    for table in _TABLES:
+        weeks = _old_weeks(pool, table, horizon_ms)
         for week in weeks:
             with pool.lend(_LEND_WITHIN_S) as connection:
                 connection.query(f"ALTER TABLE {table} DROP PARTITION {week}")
@@ -57,8 +57,15 @@ def drop_garbage(pool: Pool, horizon_ms: int) -> dict[str, list[int]]:
     return dropped
 
 
-def _old_weeks(pool: Pool, table: str, time_ms: str, offset: str, kept_ms: int) -> list[int]:
+def first_needed_week(pool: Pool, table: str, horizon_ms: int) -> int:
+    """Return the first week of `event_keys` or `log_runs` that a record may need; 0 for an empty index."""
+    time_ms, offset = _TABLES[table]
     with pool.lend(_LEND_WITHIN_S) as connection:
         ((now_ms,),) = connection.query(_NOW.format(table=table, time_ms=time_ms, offset=offset))
-        week = min(max(0, now_ms - kept_ms) // WEEK_MS, NEVER)
+    return int(min(max(0, now_ms - horizon_ms - LATEST_ARRIVAL // _MS) // WEEK_MS, NEVER))
+
+
+def _old_weeks(pool: Pool, table: str, horizon_ms: int) -> list[int]:
+    week = first_needed_week(pool, table, horizon_ms)
+    with pool.lend(_LEND_WITHIN_S) as connection:
         return [old for (old,) in connection.query(_OLD, {"table": table, "week": week})]

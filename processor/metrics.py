@@ -29,3 +29,8 @@ RETRIES: Final = Counter("processor_retries", "Batches tried again after a failu
 GHOST_TOKENS: Final = Counter("processor_ghost_tokens", "Inserts acknowledged of which nothing was there.")
 HALTED: Final = Gauge("processor_halted_partitions", "Partitions that are stopped until a person has looked.")
 LANES: Final = Gauge("processor_assigned_partitions", "Partitions that this processor reads.")
+AUDIT_FINDINGS: Final = Gauge(
+    "processor_audit_findings",
+    "What the last audit in the background found; every one is logged.",
+    ("check",),
+)

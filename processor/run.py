@@ -12,7 +12,8 @@ from analytics.metrics import serve_metrics
 from analytics.store.checks import check_schema
 from analytics.store.pool import Pool
 from processor.apply import Stores
-from processor.dead_letter import DeadLetters
+from processor.audit.background import BackgroundAudit
+from processor.dead_letter import DeadLetters, MalformedShare
 from processor.freshness import FreshnessReporter
 from processor.kafka import admin_config, producer_config
 from processor.lane import Limits
@@ -62,11 +63,14 @@ class Processor:
             self._admin, self._plain, self._topics, pipeline.positions, horizon_ms=self._settings.horizon_ms
         )
         freshness.start()
+        audit = BackgroundAudit(self._settings)
+        audit.start()
         _log.info("running", group=self._settings.kafka_consumer_group)
         try:
             pipeline.run(stop, freshness.require_no_failure)
         finally:
             source.close()
+            audit.stop()
             freshness.stop()
             self._plain.close()
             self._columns.close()
@@ -89,7 +93,8 @@ class Processor:
             min_interval_s=settings.processor_min_interval,
         )
         opener = Opener(self._admin, stores, grace_s=settings.processor_growth_grace)
-        return Pipeline(source, self._topics, opener, limits, settings.processor_workers)
+        malformed = MalformedShare(settings.processor_max_malformed_share)
+        return Pipeline(source, self._topics, opener, limits, settings.processor_workers, malformed)
 
     def _describe(self, topic: str) -> Topic:
         return describe_topic(self._admin, self._topics[topic].cluster_id, topic)

@@ -70,6 +70,12 @@ def end_offsets(admin: AdminClient, partitions: list[tuple[str, int]]) -> dict[t
     return _offsets(admin, dict.fromkeys(partitions, _LATEST))
 
 
+def leader_epoch(admin: AdminClient, topic: str, number: int) -> int:
+    """Return the epoch in which the log is written now; -1 where the broker has none. Raises BrokerUnavailable."""
+    epoch = _list_offsets(admin, {(topic, number): _LATEST})[topic, number].leader_epoch
+    return -1 if epoch is None else int(epoch)
+
+
 def _refuse_compacted(admin: AdminClient) -> None:
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in TOPICS]
     for resource, future in admin.describe_configs(resources, request_timeout=_ANSWER_WITHIN_S).items():
@@ -82,10 +88,16 @@ def _refuse_compacted(admin: AdminClient) -> None:
 
 
 def _offsets(admin: AdminClient, asked: Mapping[tuple[str, int], OffsetSpec]) -> dict[tuple[str, int], int]:
+    return {place: int(found.offset) for place, found in _list_offsets(admin, asked).items()}
+
+
+def _list_offsets(
+    admin: AdminClient, asked: Mapping[tuple[str, int], OffsetSpec]
+) -> dict[tuple[str, int], Any]:
     request = {TopicPartition(topic, number): spec for (topic, number), spec in asked.items()}
     try:
         answers = admin.list_offsets(request, request_timeout=_ANSWER_WITHIN_S)
-        return {(one.topic, one.partition): future.result().offset for one, future in answers.items()}
+        return {(one.topic, one.partition): future.result() for one, future in answers.items()}
     except KafkaException as error:
         raise BrokerUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
 

@@ -35,6 +35,7 @@ _ENGINES: Final = {
     "event_keys": "MergeTree",
     "log_runs": "MergeTree",
     "lineage": "MergeTree",
+    "gaps": "ReplacingMergeTree",
     "progress": "ReplacingMergeTree",
     "selftests": "ReplacingMergeTree",
 }

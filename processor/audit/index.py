@@ -24,10 +24,10 @@ _SETTINGS: Final = {"max_bytes_before_external_group_by": 1 << 30, "max_bytes_be
 _ASKED: Final = {"partition_id": "UUID", "below": "Int64"}
 
 _KEYS = """
-SELECT count(), sum(partitions), sum(again), sum(records)
+SELECT count(), sum(partitions), sum(again), sum(all_records)
 FROM
 (
-    SELECT key_hi, key_lo, count() AS partitions, sumIf(records - 1, is_spread) AS again, sum(records) AS records
+    SELECT key_hi, key_lo, count() AS partitions, sumIf(records - 1, is_spread) AS again, sum(records) AS all_records
     FROM
     (
         SELECT key_hi, key_lo, partition_id, uniqExact(record_offset) AS records,
@@ -42,25 +42,26 @@ FROM
 """
 
 _LINES = """
-SELECT sum(greatest(toInt64(last_seq) - greatest(toInt64(first_seq) - 1, covered), 0)),
-       sumIf(least(toInt64(last_seq), covered) - toInt64(first_seq) + 1,
-             covered >= first_seq AND (toInt64(garbage_week) + 1) * 604800000 - earliest > %(horizon_ms)s)
+SELECT sum(greatest(behind - greatest(first, covered), 0)),
+       sumIf(least(behind, covered) - first,
+             covered > first AND (toInt64(garbage_week) + 1) * 604800000 - earliest > %(horizon_ms)s)
 FROM
 (
-    SELECT first_seq, last_seq, garbage_week,
-           max(toInt64(last_seq)) OVER before AS covered, min(min_time_ms) OVER before AS earliest,
-           row_number() OVER (PARTITION BY {partition} job_hi, job_lo, attempt, stream ORDER BY first_seq, last_seq) AS number
+    SELECT toInt64(first_seq) AS first, toInt64(last_seq) + 1 AS behind, garbage_week,
+           max(toInt64(last_seq) + 1) OVER before AS covered, min(min_time_ms) OVER before AS earliest
     FROM log_runs
     INNER JOIN asked USING (partition_id)
     WHERE last_offset < below
     WINDOW before AS (PARTITION BY {partition} job_hi, job_lo, attempt, stream ORDER BY first_seq, last_seq
                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
-"""
+"""  # lines of a run are new as far as the runs before it (by number) do not cover them; no run before: `covered` is 0
 
 _DROPPED = """
-SELECT (SELECT min(toUInt32(partition)) FROM system.parts
-        WHERE database = currentDatabase() AND table = 'log_runs' AND active),
+SELECT (SELECT max(week) FROM
+            (SELECT min(toUInt32(partition)) AS week FROM system.parts
+             WHERE database = currentDatabase() AND table IN ('log_runs', 'event_keys') AND partition != '65535' AND active
+             GROUP BY table)),
        (SELECT toInt64(min(toUnixTimestamp(bucket_start))) FROM analytics WHERE resolution = 'day' AND log_lines != 0)
 """
 
@@ -179,7 +180,9 @@ def index_row_findings(
     strange = sum(rows for id_, (_, rows) in highest.items() if id_ not in known)
     if strange:
         what = f"{strange:,} rows of the index belong to partitions that this database does not know: nobody asks for them"
-        findings.append(Finding("index", Harm.HARMLESS, what, "Nothing. They go when their weeks are dropped"))
+        findings.append(
+            Finding("index", Harm.HARMLESS, what, "Nothing. They go when their weeks are dropped")
+        )
     for id_, (offset, _) in highest.items():
         if id_ in ends and offset >= ends[id_]:
             findings.append(
@@ -198,7 +201,9 @@ def index_row_findings(
 def _below(ledger: LedgerRows, known: Mapping[UUID, Known], topic: str) -> list[tuple[UUID, int]]:
     """Return the partitions of a topic, former logs' too, with their checkpoints."""
     return [
-        (id_, row.total) for id_, row in ledger.checkpoints.items() if id_ in known and known[id_].partition.topic == topic
+        (id_, row.total)
+        for id_, row in ledger.checkpoints.items()
+        if id_ in known and known[id_].partition.topic == topic
     ]
 
 
@@ -220,7 +225,7 @@ def _lines(connection: Connection, below: list[tuple[UUID, int]], horizon_ms: in
 
 
 def _is_dropped(oldest_week: int, first_day_s: int) -> bool:
-    """Whether weeks of the index are gone: lines of the first day had records at most 25 hours after it began."""
+    """Whether weeks of the index may be gone: lines of the first day had records at most 25 hours after it began."""
     return oldest_week > (first_day_s + 25 * 3600) // (7 * 86_400)
 
 

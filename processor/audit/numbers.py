@@ -73,9 +73,9 @@ GROUP BY 1, 2
 """
 
 
-def comparison_names() -> list[Check]:
+def comparison_names() -> tuple[Check, ...]:
     """Return the checks of `compare`."""
-    return [one.check for one in _COMPARISONS]
+    return tuple(one.check for one in _COMPARISONS)
 
 
 def compare(connection: Connection, check: Check) -> list[Finding]:
@@ -93,15 +93,15 @@ def negative(connection: Connection) -> list[Finding]:
     ((rows,),) = connection.query(_NEGATIVE, settings=_SPILL)
     if not rows:
         return []
-    what = f"{rows:,} rows of table analytics have negative numbers: nothing subtracts, so a sum ran over, or somebody else wrote"
+    why = "nothing is ever subtracted, so a sum ran over, or somebody else wrote"
+    what = f"{rows:,} rows of table analytics have negative numbers: {why}"
     return [Finding("negative", Harm.WRONG, what, RESTORE_OR_REBUILD)]
 
 
 def sketch(connection: Connection) -> list[Finding]:
     """Compare sums over everything, without quarter hours: cheap enough to be done while processors count."""
     found = {
-        (is_total, is_user): sums
-        for is_total, is_user, *sums in connection.query(_SKETCH, settings=_GENTLE)
+        (is_total, is_user): sums for is_total, is_user, *sums in connection.query(_SKETCH, settings=_GENTLE)
     }
     return sketch_findings(found)
 
@@ -112,11 +112,15 @@ def sketch_findings(sums: dict[tuple[int, int], list[int]]) -> list[Finding]:
     totals, days = sums.get((1, 1), none), sums.get((0, 1), none)
     findings = []
     if totals != days:
-        findings.append(_different("totals", "all-time totals of users add up to other numbers than their days"))
+        findings.append(
+            _different("totals", "all-time totals of users add up to other numbers than their days")
+        )
     if sums.get((1, 0), none) != totals or sums.get((0, 0), none) != days:
         findings.append(_different("users", "users add up to other numbers than their workflows"))
     if any(number < 0 for row in sums.values() for number in row):
-        findings.append(Finding("negative", Harm.WRONG, "sums over all users are negative", RESTORE_OR_REBUILD))
+        findings.append(
+            Finding("negative", Harm.WRONG, "sums over all users are negative", RESTORE_OR_REBUILD)
+        )
     return findings
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from sandbox.partitioner import murmur2, partition_of
+from processor.partitioner import murmur2
+from sandbox.partitioner import partition_of
 
 
 @pytest.mark.parametrize(
