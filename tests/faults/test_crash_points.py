@@ -82,7 +82,7 @@ def test_killed_while_a_topic_grows(world):
     world.require_exact()
 
 
-@pytest.mark.parametrize("point", ["in-assignment", "before-begin:2", "before-index", "after-ack"])
+@pytest.mark.parametrize("point", ["in-assignment", "before-begin:2", "after-ack"])
 def test_an_unknown_error_ends_the_program_and_nothing_is_skipped_or_counted_twice(world, point):
     """In the callback of an assignment most of all: there the binding swallows errors, and assigns by itself."""
     worker = world.start(crash=f"{point}=raise")
