@@ -15,7 +15,7 @@ from typing import Final, Literal, Self
 
 from sandbox.ports import LOCALHOST, free_port
 
-Action = Literal["lose answer", "hold answer", "cut data", "hold data", "swallow"]
+Action = Literal["lose answer", "hold answer", "cut data", "cut end", "hold data", "hold end", "swallow"]
 
 _CHUNK: Final = 1 << 20
 _TEXT_WITHIN: Final = 1 << 16  # bytes of a request in which its words must be
@@ -29,17 +29,19 @@ class Rule:
 
     lose answer    the server does it; the connection is cut before its answer
     hold answer    the server does it; its answer waits for `release()`
-    cut data       half of an insert's data is sent, then the connection is cut
-    hold data      an insert's data wait for `release()`, and go their way although the client has left meanwhile
+    cut data       half of an insert's block is sent, then the connection is cut
+    cut end        the whole block is sent, then the connection is cut before the empty one that means "that was all"
+    hold data      the block waits for `release()`, and goes its way although the client has left meanwhile
+    hold end       the same with the empty block: the server has the data before
     swallow        nothing reaches the server, and nobody answers
     """
 
     def __init__(self, action: Action, words: tuple[str, ...], times: int) -> None:
         self.action = action
         self.happened = 0
-        """How often an answer was lost or is held, data were cut or are held, or a statement was swallowed."""
+        """How often something was lost, cut or swallowed, or is held."""
         self.let_go = 0
-        """How often what was held has gone its way since; data have been answered by the server."""
+        """How often what was held has gone its way since: it was answered, or had no end because the client had left."""
         self._words, self._left = [word.encode() for word in words], times
         self._lock, self._released = threading.Lock(), threading.Event()
 
@@ -75,8 +77,8 @@ class ClickHouseProxy:
         host, _, port = server.rpartition(":")
         self._server = (host, int(port))
         self._rules: list[Rule] = []
-        self._cutting: tuple[int, random.Random] | None = None
-        self._accepted = self.cuts = 0
+        self._cutting: random.Random | None = None
+        self.cuts = 0
         self._conversations: list[_Conversation] = []
         self._listener = socket.create_server((LOCALHOST, free_port()))
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -94,10 +96,10 @@ class ClickHouseProxy:
         return rule
 
     @contextmanager
-    def cutting(self, every: int, *, seed: int) -> Iterator[None]:
-        """Cut every n-th connection after a random number of bytes, while this lasts; `cuts` counts them."""
-        self._cutting = (every, random.Random(seed))
-        self.end_connections()  # else those of now would never be cut
+    def cutting(self, *, seed: int) -> Iterator[None]:
+        """Cut every connection after a random number of bytes, while this lasts; `cuts` counts them."""
+        self._cutting = random.Random(seed)
+        self.end_connections()  # else those of now would not be cut
         yield
         self._cutting = None
 
@@ -131,7 +133,6 @@ class ClickHouseProxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                self._accepted += 1
                 self._begin(client)
 
     def _begin(self, client: socket.socket) -> None:
@@ -145,9 +146,7 @@ class ClickHouseProxy:
         conversation.begin()
 
     def _budget(self) -> int | None:
-        if self._cutting is None or self._accepted % self._cutting[0]:
-            return None
-        return self._cutting[1].randrange(300, 6_000)
+        return None if self._cutting is None else self._cutting.randrange(300, 30_000)
 
 
 class _Conversation:
@@ -157,6 +156,7 @@ class _Conversation:
         self, proxy: ClickHouseProxy, client: socket.socket, server: socket.socket, budget: int | None
     ) -> None:
         self._proxy, self._client, self._server, self._budget = proxy, client, server, budget
+        self._held: Rule | None = None
 
     def begin(self) -> None:
         threading.Thread(target=self._run, daemon=True).start()
@@ -208,36 +208,53 @@ class _Conversation:
             rule.note_happened()
             while self._client.recv(_CHUNK):
                 pass
-            raise ConnectionAbortedError("swallowed")
+            raise EOFError("the client has left")
+        try:
+            self._pass_on(rule, request, chunk)
+        finally:
+            if self._held is not None:
+                self._held.note_let_go()
+                self._held = None
+
+    def _pass_on(self, rule: Rule, request: bytes, chunk: bytes) -> None:
         self._server.sendall(chunk)
         if not request.endswith(_END_OF_REQUEST):
             self._server.sendall(self._from_client())
         if b"INSERT INTO" in request:
-            self._break_data(rule, self._from_client())
+            self._break_insert(rule)
         answer = self._answer()
         if rule.action == "lose answer":
             rule.note_happened()
             raise ConnectionAbortedError("the answer is lost")
         if rule.action == "hold answer":
-            rule.note_happened()
-            rule.await_release()
-        rule.note_let_go()
+            self._hold(rule)
         self._client.sendall(answer)
 
-    def _break_data(self, rule: Rule, data: bytes) -> None:
+    def _break_insert(self, rule: Rule) -> None:
+        """Send the block, which the server answers, and the empty one, with which the insert begins to count."""
+        block, end = _split(self._from_client())
+        if rule.action == "hold data":
+            self._hold(rule)
         if rule.action == "cut data":
-            self._server.sendall(data[: len(data) // 2])
+            block = block[: len(block) // 2]
+        self._server.sendall(block)
+        if rule.action in ("cut data", "cut end"):
             rule.note_happened()
             raise ConnectionAbortedError("the data are cut")
-        if rule.action == "hold data":
-            rule.note_happened()
-            rule.await_release()
-        self._server.sendall(data)
+        end = end or self._from_client()
+        if rule.action == "hold end":
+            self._hold(rule)
+        self._server.sendall(end)
+
+    def _hold(self, rule: Rule) -> None:
+        self._held = rule
+        rule.note_happened()
+        rule.await_release()
 
     def _from_client(self) -> bytes:
-        """Return all that the client has to say now; meanwhile it hears the server."""
+        """Return what the client has to say until it waits for an answer; meanwhile it hears the server."""
         said = bytearray()
-        while not said.endswith(_END_OF_REQUEST):
+        while not said or select.select([self._client], [], [], _QUIET_S)[0]:
             for one, chunk in self._received():
                 if one is self._client:
                     said += chunk
@@ -254,3 +271,9 @@ class _Conversation:
             if is_end and not select.select([self._server], [], [], _QUIET_S)[0]:
                 return bytes(answer)
         raise EOFError("the server has left")
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """Return the block and the empty one behind it, which the driver sends at once when the server has said something."""
+    at = len(data) - len(_END_OF_REQUEST) if data.endswith(_END_OF_REQUEST) else len(data)
+    return data[:at], data[at:]
