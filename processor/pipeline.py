@@ -36,12 +36,13 @@ class Pipeline:
         opener: Opener,
         limits: Limits,
         workers: int,
+        malformed: MalformedShare,
     ) -> None:
         self._source, self._topics = source, topics
         self._opener, self._limits = opener, limits
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="apply")
         self._lanes: dict[Place, Lane] = {}
-        self._malformed = MalformedShare()
+        self._malformed = malformed
         self._committed: dict[Place, int] = {}
         self._note_at = self._commit_at = 0.0
         self._positions: dict[Place, Position] = {}

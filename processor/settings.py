@@ -18,6 +18,9 @@ MOST_BATCH_RECORDS: Final = 83_000
 """So that a batch has less than 500,000 rows, at the very worst 830,000: ClickHouse cuts a block at 1,048,449."""
 
 
+LARGEST_MALFORMED_SHARE: Final = 0.1
+"""Of the last 10,000 records; more of them mean that a deployment is wrong."""
+
 AssignmentStrategy = Literal["cooperative-sticky", "range"]
 
 
@@ -40,6 +43,7 @@ class ProcessorSettings(Settings):
     processor_horizon: GoDuration = 336 * 3600.0
     processor_min_deduplication_window: Annotated[int, Field(ge=1)] = DEDUPLICATION_WINDOW
     processor_growth_grace: GoDuration = 600.0
+    processor_max_malformed_share: Annotated[float, Field(ge=0, le=1)] = LARGEST_MALFORMED_SHARE
     processor_workers: Annotated[int, Field(ge=1, le=64)] = 2
 
     @model_validator(mode="after")

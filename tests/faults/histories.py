@@ -100,6 +100,12 @@ def counted(world: FaultWorld) -> dict[str, Counted]:
     return {str(flow): Counted(*numbers) for flow, *numbers in rows}
 
 
+def total(world: FaultWorld, column: str) -> object:
+    """The sum over all users."""
+    users = "resolution = 'total' AND workflow_id = toUUID('00000000-0000-0000-0000-000000000000')"
+    return world.query(f"SELECT sum({column}) FROM analytics WHERE {users}")[0][0]
+
+
 def _job(case: Case, position: int) -> Any:
     return finished_job(case.number, seconds=1 << position, **case.ids)
 

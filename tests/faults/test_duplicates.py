@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.eventually import eventually
-from tests.faults.histories import START_MS, all_cases, counted, steps
+from tests.faults.histories import START_MS, all_cases, counted, steps, total
 from tests.faults.log import Event, job, jobs, user, workflow
 from tests.faults.world import FaultWorld, Worker
 from tests.processor_world import HORIZON_MS, finished_job, log_line, some_id, step
@@ -274,9 +274,3 @@ def test_more_keys_than_the_filter_holds(world: FaultWorld) -> None:
 
 def shuffled(events: list[Event]) -> list[Event]:
     return random.Random(7).sample(events, len(events))
-
-
-def total(world: FaultWorld, column: str) -> object:
-    """The sum over all users."""
-    users = "resolution = 'total' AND workflow_id = toUUID('00000000-0000-0000-0000-000000000000')"
-    return world.query(f"SELECT sum({column}) FROM analytics WHERE {users}")[0][0]
