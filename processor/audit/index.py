@@ -44,11 +44,13 @@ FROM
 _LINES = """
 SELECT sum(greatest(behind - greatest(first, covered), 0)),
        sumIf(least(behind, covered) - first,
-             covered > first AND (toInt64(garbage_week) + 1) * 604800000 - earliest > %(horizon_ms)s)
+             covered > first AND greatest(newest, newest_before) - least(oldest, oldest_before) > %(horizon_ms)s)
 FROM
 (
-    SELECT toInt64(first_seq) AS first, toInt64(last_seq) + 1 AS behind, garbage_week,
-           max(toInt64(last_seq) + 1) OVER before AS covered, min(min_time_ms) OVER before AS earliest
+    SELECT toInt64(first_seq) AS first, toInt64(last_seq) + 1 AS behind, min_time_ms AS oldest,
+           (toInt64(garbage_week) + 1) * 604800000 AS newest, max(toInt64(last_seq) + 1) OVER before AS covered,
+           min(min_time_ms) OVER before AS oldest_before,
+           max((toInt64(garbage_week) + 1) * 604800000) OVER before AS newest_before
     FROM log_runs
     INNER JOIN asked USING (partition_id)
     WHERE last_offset < below

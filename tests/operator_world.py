@@ -1,0 +1,118 @@
+"""Databases for tests of the operator's commands: counted without a broker, by the ordinary steps of a batch."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+from analytics.settings import Settings
+from analytics.store.pool import Connection, Pool
+from processor.apply import PartitionWriter, Stores
+from processor.audit.auditor import Auditor, sketch
+from processor.audit.finding import Report
+from processor.ledger import Ledger
+from processor.lineage_table import Lineage, identify
+from processor.settings import ProcessorSettings
+from processor.topics import Topic
+from tests.processor_world import (
+    HORIZON_MS,
+    NOW_MS,
+    FakeRecord,
+    as_value,
+    finished_job,
+    gathered_of,
+    log_line,
+    pools,
+)
+
+TOPICS = ("analytics", "workflows", "job_logs")
+CLUSTER = "lkc-1"
+
+
+def processor_settings(settings: Settings, **changes: Any) -> ProcessorSettings:
+    """The processor's settings for a database; no broker answers unless it is given."""
+    return ProcessorSettings(**{"kafka_brokers": ("127.0.0.1:9",)} | settings.model_dump() | changes)
+
+
+class Counted:
+    """A database and the logs that it has counted; each topic has two partitions, of which only the first is used."""
+
+    def __init__(self, settings: Settings, plain: Pool, columns: Pool) -> None:
+        self.settings, self.plain = processor_settings(settings), plain
+        self.topics = {name: Topic(name, CLUSTER, uuid4(), 2) for name in TOPICS}
+        self.lineages: dict[str, Lineage] = identify(plain, self.topics)
+        self.ledger = Ledger(plain, columns)
+        self._stores = Stores(
+            plain=plain,
+            columns=columns,
+            ledger=self.ledger,
+            dead_letters=None,  # type: ignore[arg-type] # nothing malformed is counted here
+            describe=lambda topic: self.topics[topic],
+            horizon_ms=HORIZON_MS,
+            filter_bytes=1 << 16,
+        )
+
+    def count(self, topic: str, *events: Any, time_ms: int = NOW_MS) -> None:
+        """Apply one batch of events, behind those applied before."""
+        partition = self.lineages[topic].partition(0)
+        at = self.ledger.begin(partition, 0, self.lineages[topic].generation)
+        records = [
+            FakeRecord(as_value(event), at.next_offset + number, time_ms)
+            for number, event in enumerate(events)
+        ]
+        PartitionWriter(partition, self.lineages[topic], at, self._stores).apply(gathered_of(topic, records))
+
+    def count_some(self) -> None:
+        """Jobs with and without EventKey, repeated ones, and log lines of all forms."""
+        self.count("analytics", *(finished_job(number) for number in range(3, 9)), finished_job(EventKey=""))
+        self.count("analytics", finished_job(3), finished_job(10), finished_job(EventKey=""))
+        self.count(
+            "job_logs", *(log_line(number) for number in (0, 1, 2, 3, 7, 8)), log_line(0, EventKey="odd")
+        )
+        self.count("job_logs", *(log_line(number) for number in (2, 3, 4, 9)), log_line(0, EventKey="odd"))
+
+    def partition_id(self, topic: str) -> UUID:
+        return self.lineages[topic].partition(0).id
+
+    def query(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
+        with self.plain.lend(10) as connection:
+            return connection.query(sql, parameters)
+
+    def audit(self) -> Report:
+        """What the whole audit finds, without asking Kafka."""
+        with self.plain.lend(10) as connection:
+            return Auditor(connection, self.settings, self.lineages, None).audit(lambda _: None)
+
+    def sketch(self) -> Report:
+        """What the processors find by themselves."""
+        with self.plain.lend(10) as connection:
+            return sketch(connection, self.settings)
+
+
+@contextmanager
+def counted(settings: Settings) -> Iterator[Counted]:
+    """A database in which some events are counted."""
+    with pools(settings) as (plain, columns):
+        world = Counted(settings, plain, columns)
+        world.count_some()
+        yield world
+
+
+def dump(settings: Settings, database: str | None = None) -> list[tuple[Any, ...]]:
+    """All numbers of a database, by resolution, user, workflow and bucket."""
+    connection = Connection(settings, timeout_s=30, database=database)
+    try:
+        return connection.query(
+            "SELECT resolution, user_id, workflow_id, bucket_start, sum(workflows), sum(jobs), sum(execution_seconds), "
+            "sum(log_lines), sum(log_bytes) FROM analytics WHERE resolution != 'checkpoint' GROUP BY ALL ORDER BY ALL"
+        )
+    finally:
+        connection.close()
+
+
+def told(capsys: Any, command: Callable[[], None]) -> Any:
+    """What a command prints as JSON."""
+    capsys.readouterr()
+    command()
+    return json.loads(capsys.readouterr().out)
