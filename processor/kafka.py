@@ -47,6 +47,7 @@ def _client(settings: ProcessorSettings) -> dict[str, Any]:
         "client.id": _CLIENT_ID,
         "topic.metadata.refresh.interval.ms": 30_000,
         "allow.auto.create.topics": False,
+        "reconnect.backoff.max.ms": 2_000,  # with the default of 10,000 the numbers are old for longer than the outage
     }
     if settings.kafka_tls_enabled:
         config |= {

@@ -46,7 +46,7 @@ class Source:
     """Records of the partitions that this member of the consumer group reads. For one thread."""
 
     def __init__(self, settings: ProcessorSettings) -> None:
-        self._consumer = Consumer(consumer_config(settings))
+        self._consumer = Consumer(consumer_config(settings) | {"on_commit": _note_commit})
         self._at_once = at_once(settings.processor_max_batch_records)
         self._assignment = assignment_for(self._consumer, settings.kafka_assignment_strategy)
         self._polled = Polled()
@@ -107,7 +107,7 @@ class Source:
                 asynchronous=True,
             )
         except KafkaException as error:
-            _log.debug("commit_failed", error=error.args[0].str())
+            _note_commit(error.args[0], [])
 
     def close(self) -> None:
         """Leave the group."""
@@ -152,3 +152,8 @@ def _runs(messages: list[Message]) -> Iterator[tuple[Place, list[RecordLike]]]:
         end = start + len(list(same))
         yield place, messages[start:end]  # type: ignore[misc] # what its stubs call optional is set
         start = end
+
+
+def _note_commit(error: KafkaError | None, _: list[TopicPartition]) -> None:
+    if error is not None:
+        _log.debug("commit_failed", error=error.str())

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import sleep
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
@@ -123,15 +123,17 @@ def test_kafka_is_away_when_the_processor_starts(world, kafka):
 
 def test_commits_are_refused(world):
     """They are for monitors of lag; where to go on is in the checkpoint."""
-    worker = world.start()
+    worker = world.start(LOG_LEVEL="debug")
     world.publish(some_events(0, 100))
-    eventually(lambda: committed(world) == world.ends().total())
-    with config(world, "__consumer_offsets", "min.insync.replicas", "2"):
-        before = committed(world)
+    eventually(lambda: committed(world) == world.ends().total(), within_s=60)
+    before = committed(world)
+    with config(world, "__consumer_offsets", "max.message.bytes", "10"):
+        eventually(lambda: refuses_commits(world))
         world.publish(some_events(100, 100))
+        await_logged(worker, "commit_failed")
         world.require_exact()
-        worker.kill()
-        assert committed(world) == before
+    assert committed(world) == before
+    worker.kill()
     worker.respawn()
     world.publish(some_events(50, 200))
     world.require_exact()
@@ -144,6 +146,16 @@ def test_the_group_is_forgotten_while_it_counts(world):
         for future in world.admin.delete_topics(["__consumer_offsets"], request_timeout=10).values():
             future.result()
     world.require_exact()
+
+
+def refuses_commits(world):
+    """Whether a commit of another group fails."""
+    offsets = ConsumerGroupTopicPartitions(f"other-{world.group}", [TopicPartition("analytics", 0, 1)])
+    (asked,) = world.admin.alter_consumer_group_offsets([offsets], request_timeout=10).values()
+    try:
+        return any(one.error is not None for one in asked.result().topic_partitions)
+    except KafkaException:
+        return True
 
 
 def committed(world):
