@@ -171,14 +171,17 @@ def test_a_topic_that_drops_records_by_key_is_refused(world):
 # --- another log ---
 
 
-@pytest.mark.parametrize("count", [20, 300], ids=["shorter", "longer"])
-def test_a_topic_is_created_anew_under_a_processor(world, count):
+@pytest.mark.parametrize(("count", "why"), [(20, LOST), (300, ANOTHER_LOG)], ids=["shorter", "longer"])
+def test_a_topic_is_created_anew_under_a_processor(world, count, why):
     """The consumer goes on at the old offset without any error where the new log is long enough."""
     worker = world.start()
     world.publish(jobs(0, 200))
     world.await_applied(200)
     recreate_topics(world.admin, world.kafka.address, 2, ["analytics"])
     world.log.publish(jobs(1_000, count), 2)
+    await_logged(
+        worker, "partition_halted", "topic=analytics", why
+    )  # before the watch over the topics ends it
     worker.await_end(65)
     assert ANOTHER_LOG in worker.log_text
     require_only(world, 200)
