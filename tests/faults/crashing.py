@@ -139,7 +139,14 @@ def install(faults: Faults) -> None:
     _wrap(faults, Ledger, "begin", "before-begin", "after-begin")
     _wrap(faults, run.DeadLetters, "park", "before-parking", "after-parking")
     _wrap(faults, apply, "write_facts", "before-facts", "after-facts", when=lambda _, facts: bool(facts))
-    _wrap(faults, EventIndex, "write", "before-index", "after-index")
+    _wrap(
+        faults,
+        EventIndex,
+        "write",
+        "before-index",
+        "after-index",
+        when=lambda _, events, named: events is not None or bool(named),
+    )
     _wrap(faults, LineIndex, "write", "before-index", "after-index")
     _wrap(faults, Ledger, "insert", "before-insert", "after-ack", when=lambda *_, **__: faults.is_applying)
     _wrap(faults, Ledger, "apply", None, "after-read-back")
