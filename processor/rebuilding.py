@@ -117,11 +117,11 @@ def distance(wanted: Checkpoints, rebuilt: Checkpoints) -> Distance:
 def wanted_checkpoints(
     rows: Mapping[UUID, CheckpointRow], partitions: Mapping[UUID, Partition], logs: Mapping[Place, LogRange]
 ) -> dict[UUID, int]:
-    """Return where the live database is; a checkpoint that is broken may say more than the log has. Pure."""
+    """Return where the live database is; a checkpoint that is broken may say more than the log had. Pure."""
     return {
-        id_: min(rows[id_].reached, logs[one.topic, one.number].end)
+        id_: row.total if row.is_sound else min(row.reached, logs[one.topic, one.number].end)
         for id_, one in partitions.items()
-        if id_ in rows
+        if (row := rows.get(id_))
     }
 
 

@@ -3,12 +3,10 @@
 import signal
 import sys
 import threading
-from collections.abc import Mapping
 
 import click
 
 from analytics.store.pool import Connection
-from processor.audit.log_range import LogRange
 from processor.operate.access import TIMEOUT_S, access
 from processor.operate.entry import Refused
 from processor.operate.goal import Goal
@@ -25,7 +23,6 @@ from processor.rebuilding import (
     rebuild_settings,
 )
 from processor.settings import ProcessorSettings
-from processor.source import Place
 
 
 def run_rebuild(settings: ProcessorSettings, *, dry_run: bool) -> None:
@@ -34,15 +31,15 @@ def run_rebuild(settings: ProcessorSettings, *, dry_run: bool) -> None:
         goal = Goal(reach)
         with reach.plain.lend(TIMEOUT_S) as connection:
             require_not_switched(connection, settings)
-            logs = goal.logs(connection)
+            logs = goal.logs()
             _require_whole(obstacles(goal.lineages, logs, connection))
             wanted = goal.wanted(connection)
         _show(settings, goal, wanted)
         if dry_run:
             return
         rebuilt = prepare(settings)
-        _require_reachable(rebuilt, goal, logs)
-        _count(rebuilt, settings, goal, wanted)
+        if distance(wanted, _rebuilt_so_far(rebuilt, goal)).missing:
+            _count(rebuilt, settings, goal, wanted)
     click.echo(
         f"Database {rebuilt.clickhouse_database} is where {settings.clickhouse_database} is. Stop the processors, run this "
         "command once more for what they have counted meanwhile, then `chronoverse-processor rebuild --switch`."
@@ -57,16 +54,17 @@ def _require_whole(problems: list[str]) -> None:
         )
 
 
-def _require_reachable(rebuilt: ProcessorSettings, goal: Goal, logs: Mapping[Place, LogRange]) -> None:
-    """Refuse when a rebuild that was begun earlier stands where the log does not begin any more."""
+def _rebuilt_so_far(rebuilt: ProcessorSettings, goal: Goal) -> Checkpoints:
+    """Return how far it is counted anew. Raises Refused when that is where the log does not begin any more."""
     connection = Connection(rebuilt, timeout_s=TIMEOUT_S)
     try:
         at = reached(connection)
     finally:
         connection.close()
-    lost = [one for place, one in goal.partitions.items() if at.get(one.id, 0) < logs[place].low]
+    lost = [one for place, one in goal.partitions.items() if at.get(one.id, 0) < goal.logs()[place].low]
     if lost:
         raise Refused(f"Kafka deleted records of {lost[0]} before they were counted anew")
+    return at
 
 
 def _count(rebuilt: ProcessorSettings, settings: ProcessorSettings, goal: Goal, wanted: Checkpoints) -> None:

@@ -1,0 +1,283 @@
+"""The log counted anew beside the live database, and put in its place: killed anywhere, it ends with equal numbers."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from analytics.store.pool import Connection
+from processor.gaps import Gap, note_gap
+from processor.model import Partition
+from sandbox.processes import ChildProcess
+from tests.eventually import eventually
+from tests.integration.stack_world import records_of, running_stack
+from tests.operator_world import dump, processor_settings
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+ROOT = Path(__file__).parents[2]
+SMALL = ROOT / "tests" / "data" / "small.jsonl.gz"
+EXCHANGED = ("event_keys", "log_runs", "workflows", "analytics")
+
+
+class Rebuilding:
+    """A stack that has counted the small corpus; its processor has stopped."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.settings = processor_settings(stack.stack.settings(), kafka_brokers=(stack.running.kafka,))
+        self.truth = dump(self.settings)
+        self.logs = stack.stack.directory.logs
+
+    def run(self, *command, dying_at=None):
+        """Run a command; it ends with any code."""
+        return subprocess.run(
+            [sys.executable, "-m", *self._module(dying_at), *command],
+            env=self._environment(), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    def begin(self, *command, **environment):
+        """A command that runs beside the test."""
+        line = [sys.executable, "-m", "processor", *command]
+        return ChildProcess(
+            "command", line, self.logs / "command.log", environment=self._environment() | environment
+        )
+
+    def query(self, sql, *, rebuilt=False):
+        database = self.settings.clickhouse_database + ("_rebuild" if rebuilt else "")
+        connection = Connection(self.settings, timeout_s=30, database=database)
+        try:
+            return connection.query(sql)
+        finally:
+            connection.close()
+
+    def rebuilt_offsets(self):
+        """How much is counted anew; 0 before there is a database."""
+        if not self.query(
+            "SELECT 1 FROM system.tables WHERE database = 'analytics_rebuild' AND name = 'gaps'"
+        ):
+            return 0
+        return self.query("SELECT sum(offset_delta) FROM analytics", rebuilt=True)[0][0]
+
+    def break_numbers(self):
+        """As a lost part would: all users and workflows have jobs too many, and a checkpoint contradicts itself."""
+        self.query(
+            "INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, jobs) "
+            "SELECT resolution, user_id, workflow_id, bucket_start, 7 FROM analytics WHERE resolution != 'checkpoint'"
+        )
+        self.query(
+            "INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, next_offset) "
+            "SELECT DISTINCT resolution, user_id, workflow_id, 0, 100000 FROM analytics "
+            "WHERE resolution = 'checkpoint' LIMIT 1"
+        )
+        assert dump(self.settings) != self.truth
+
+    def _module(self, dying_at):
+        return ["processor"] if dying_at is None else ["tests.dying_command", str(dying_at)]
+
+    def _environment(self):
+        return os.environ | self.stack.stack._environment() | {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with running_stack(tmp_path_factory.mktemp("stack") / "run") as stack:
+        stack.play(records_of(SMALL))
+        stack.await_counted()
+        stack.stack.processors[0].stop()
+        yield Rebuilding(stack)
+
+
+@pytest.fixture
+def world(shared):
+    """The same for each test: right numbers, and no second database."""
+    yield shared
+    shared.run("rebuild", "--switch")
+    shared.query("DROP DATABASE IF EXISTS analytics_rebuild SYNC")
+    assert dump(shared.settings) == shared.truth
+
+
+def rebuild(world):
+    told = world.run("rebuild")
+    assert told.returncode == 0, told.stderr
+
+
+def require_refused(told, *words):
+    assert told.returncode == 65, told.stdout + told.stderr
+    assert all(word in told.stderr for word in words), told.stderr
+
+
+# --- the whole of it ---
+
+
+def test_wrong_numbers_are_replaced_by_right_ones(world):
+    world.break_numbers()
+    rebuild(world)
+    told = world.run("rebuild", "--switch")
+    assert (told.returncode, dump(world.settings)) == (0, world.truth), told.stderr
+    assert world.run("audit").returncode == 0
+
+
+def test_processors_go_on_with_the_rebuilt_tables(world):
+    """Everything that is played again is a repeat, but for jobs without EventKey."""
+    rebuild(world)
+    assert world.run("rebuild", "--switch").returncode == 0
+    before = world.stack.applied()
+    keyed = [one for one in records_of(SMALL) if one.topic == "job_logs"]
+    world.stack.play(keyed)
+    world.stack.stack.processors[0].respawn()
+    try:
+        eventually(lambda: world.stack.applied() == before + len(keyed), within_s=60)
+    finally:
+        world.stack.stack.processors[0].stop()
+    assert dump(world.settings) == world.truth
+
+
+def test_the_old_tables_stay_until_they_are_dropped(world):
+    rebuild(world)
+    world.break_numbers()
+    wrong = dump(world.settings)
+    assert world.run("rebuild", "--switch").returncode == 0
+    assert dump(world.settings, "analytics_rebuild") == wrong
+    require_refused(world.run("rebuild"), "holds the old tables")
+    require_refused(world.run("rebuild", "--abandon"), "--drop-old")
+    assert world.run("rebuild", "--drop-old").returncode == 0
+    assert world.query("SELECT count() FROM system.databases WHERE name = 'analytics_rebuild'") == [(0,)]
+
+
+# --- killed ---
+
+
+def test_a_rebuild_that_was_killed_goes_on(world):
+    """kill -9 in the middle, three times; in small batches, slowly."""
+    slow = {
+        "PROCESSOR_MAX_BATCH_RECORDS": "1000",
+        "PROCESSOR_MAX_BATCH_BYTES": "1048576",
+        "PROCESSOR_MIN_INTERVAL": "2s",
+    }
+    for _ in range(3):
+        before = world.rebuilt_offsets()
+        command = world.begin("rebuild", **slow)
+        eventually(
+            lambda at=before, one=command: world.rebuilt_offsets() > at or one.exit_code is not None,
+            within_s=60,
+        )
+        command.signal(signal.SIGKILL)
+        command.wait(10)
+    rebuild(world)
+    assert dump(world.settings, "analytics_rebuild") == world.truth
+
+
+def test_a_rebuild_that_is_stopped_ends_with_1_and_goes_on(world):
+    command = world.begin("rebuild", PROCESSOR_MIN_INTERVAL="2s")
+    eventually(lambda: world.rebuilt_offsets() > 0 or command.exit_code is not None, within_s=60)
+    assert command.stop() in (0, 1)
+    rebuild(world)
+    assert dump(world.settings, "analytics_rebuild") == world.truth
+
+
+@pytest.mark.parametrize("exchanged", range(1, len(EXCHANGED) + 1))
+def test_a_switch_that_was_killed_is_finished_by_the_next_one(world, exchanged):
+    world.break_numbers()
+    rebuild(world)
+    assert world.run("rebuild", "--switch", dying_at=exchanged).returncode == -signal.SIGKILL
+    if exchanged < len(EXCHANGED):
+        require_refused(world.run("rebuild"), "is not complete")
+        require_refused(world.run("rebuild", "--abandon"), "finish it")
+        require_refused(world.run("rebuild", "--drop-old"), "--switch")
+    told = world.run("rebuild", "--switch")
+    assert (told.returncode, dump(world.settings)) == (0, world.truth), told.stderr
+    assert world.run("audit").returncode == 0
+
+
+@pytest.mark.parametrize("exchanged", [1, 3])
+def test_processors_may_run_between_two_runs_of_a_switch(world, exchanged):
+    """What they count then is counted again from the rebuilt checkpoint, and all repeats are found."""
+    rebuild(world)
+    assert world.run("rebuild", "--switch", dying_at=exchanged).returncode == -signal.SIGKILL
+    lines = [one for one in records_of(SMALL) if one.topic == "job_logs"][:400]
+    processor = world.stack.stack.processors[0]
+    for _ in range(2):
+        before = world.query("SELECT sum(offset_delta) FROM analytics")[0][0]
+        world.stack.play(lines)
+        processor.respawn()
+        eventually(
+            lambda at=before: world.query("SELECT sum(offset_delta) FROM analytics")[0][0] >= at + len(lines),
+            within_s=60,
+        )
+        processor.stop()
+        told = world.run("rebuild", "--switch")
+        assert told.returncode == 0, told.stderr
+    processor.respawn()
+    eventually(lambda: world.stack.applied() == world.stack.log.counted, within_s=60)
+    processor.stop()
+    assert dump(world.settings) == world.truth
+    assert world.run("audit").returncode == 0
+
+
+# --- refusals ---
+
+
+def test_nothing_is_switched_while_a_processor_counts(world):
+    rebuild(world)
+    processor = world.stack.stack.processors[0]
+    processor.respawn()
+    try:
+        eventually(
+            lambda: world.query("SELECT max(updated_at) > now64(3) - 2 FROM progress") == [(1,)], within_s=60
+        )
+        require_refused(world.run("rebuild", "--switch"), "stop it first")
+    finally:
+        processor.stop()
+
+
+def test_nothing_is_switched_before_it_is_rebuilt(world):
+    require_refused(world.run("rebuild", "--switch"), "run `chronoverse-processor rebuild` first")
+
+
+def test_a_rebuild_that_is_behind_is_not_switched(world):
+    rebuild(world)
+    world.query("TRUNCATE TABLE analytics", rebuilt=True)
+    require_refused(world.run("rebuild", "--switch"), "6 partitions are not counted anew")
+
+
+def test_a_rebuild_that_is_wrong_in_itself_is_not_switched(world):
+    rebuild(world)
+    world.query("TRUNCATE TABLE log_runs", rebuilt=True)
+    require_refused(world.run("rebuild", "--switch"), "the audit of the rebuilt database found")
+
+
+def test_a_rebuild_that_does_not_know_a_growth_is_not_switched(world):
+    rebuild(world)
+    world.query("TRUNCATE TABLE lineage", rebuilt=True)
+    require_refused(world.run("rebuild", "--switch"), "--abandon")
+    assert world.run("rebuild", "--abandon").returncode == 0
+
+
+def test_what_was_skipped_keeps_from_rebuilding(world):
+    connection = Connection(world.settings, timeout_s=10)
+    note_gap(connection, Gap(Partition("analytics", 0, uuid4()), 3, 5, "of a test", True))
+    try:
+        require_refused(world.run("rebuild"), "offsets 3 to 4 of analytics/0 were skipped")
+    finally:
+        connection.query("TRUNCATE TABLE gaps")
+        connection.close()
+
+
+def test_a_dry_run_makes_no_database(world):
+    told = world.run("rebuild", "--dry-run")
+    assert (told.returncode, "analytics_rebuild" in told.stdout) == (0, True)
+    assert world.rebuilt_offsets() == 0
+
+
+def test_a_dry_run_of_a_switch_exchanges_nothing(world):
+    rebuild(world)
+    world.break_numbers()
+    wrong = dump(world.settings)
+    told = world.run("rebuild", "--switch", "--dry-run")
+    assert (told.returncode, "event_keys, log_runs, workflows, analytics" in told.stdout) == (0, True)
+    assert dump(world.settings) == wrong
