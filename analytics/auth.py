@@ -3,8 +3,8 @@
 The signed claims decide, never the metadata beside them. Tokens are EdDSA (Ed25519) JWTs and never logged.
 """
 
-import math
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -117,6 +117,6 @@ def _require_valid_now(claims: dict[str, Any], now_s: float) -> None:
 
 
 def _numeric_date(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise InvalidToken("the times of the token are not numbers")
     return value
