@@ -45,7 +45,8 @@ def _rendering(settings: Settings) -> list[Processor]:
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if _wants_json(settings):
         return [remove_meta, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    plain = structlog.dev.plain_traceback  # others print local variables too, and with them tokens and records
+    # Other tracebacks print local variables too, and with them tokens and records.
+    plain = structlog.dev.plain_traceback
     return [remove_meta, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
