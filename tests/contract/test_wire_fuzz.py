@@ -43,7 +43,7 @@ ALLOWED = {
     StatusCode.PERMISSION_DENIED: {"PERMISSION_DENIED"},
     StatusCode.NOT_FOUND: {"NO_ANALYTICS"},
 }
-MANY = settings(max_examples=examples(200, soak=20_000))
+MANY = settings(max_examples=examples(200, soak=10_000))
 NIL = "00000000-0000-0000-0000-000000000000"
 
 

@@ -89,6 +89,8 @@ def test_malformed_authorization(form):
         {"exp": "tomorrow"},
         {"exp": True},
         {"exp": float("inf")},
+        {"exp": 10**400},
+        {"nbf": 10**400},
         {"sub": NO_CLAIM},
         {"sub": 7},
         {"nbf": NOW + 60},
