@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := .tools/kafka
-FAULT_WORKERS ?= 3
+TEST_WORKERS ?= 3
+BESIDE_EACH_OTHER := --numprocesses $(TEST_WORKERS) --dist worksteal # tests on engines mostly wait
 DATA ?= run
 PACKAGES := analytics processor sandbox
 
-.PHONY: bench-ingest bench-latency fix help setup run test test-faults kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
+.PHONY: bench-ingest bench-latency fix help setup run test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,13 +28,19 @@ run: setup ## bring up ClickHouse, a broker, processor and service, play events,
 	$(BIN)/chronoverse-sandbox up --data $(DATA) --demo
 
 test: check kafka-if-possible ## everything that CI runs: the checks and unit tests, then the tests on the real engines
-	$(BIN)/pytest --ignore=tests/unit --ignore=tests/faults
-	$(FAULTS)
-
-FAULTS = $(BIN)/pytest tests/faults --numprocesses $(FAULT_WORKERS) --dist worksteal # they mostly wait
+	$(BIN)/pytest --ignore=tests/unit $(BESIDE_EACH_OTHER)
 
 test-faults: setup kafka ## only the tests that kill things, on real Kafka and real ClickHouse
-	$(FAULTS)
+	$(BIN)/pytest tests/faults $(BESIDE_EACH_OTHER)
+
+SOAK_ROUNDS ?= 3
+
+soak: setup kafka ## the long form, an hour or more: fuzzing, thousands of schedules, and the tests that kill things again and again
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[sandbox,dev,soak]'
+	$(BIN)/python -m tests.fuzz.atheris_decoder .tools/fuzz -max_total_time=300
+	$(BIN)/pytest tests/model tests/unit/test_processor_decode_fuzz.py tests/contract/test_wire_fuzz.py \
+	  --hypothesis-profile=soak --timeout=7200 $(BESIDE_EACH_OTHER)
+	for round in $$(seq $(SOAK_ROUNDS)); do $(BIN)/pytest tests/faults $(BESIDE_EACH_OTHER) || exit 1; done
 
 kafka: $(KAFKA)/.ready ## fetch Apache Kafka with Maven, for the tests that kill things (needs Java)
 
