@@ -173,7 +173,7 @@ class Decoded:
     rejected: list[Rejected] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     records: int = 0
-    value_bytes: int = 0
+    value_bytes: int = 0  # and what malformed records hold besides
 
     def fact(self, user: int, workflow: int, time_ms: int) -> Facts:
         """Return the facts of a workflow, to be added to."""

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from reference import Reference
 from test_processor_values import any_values
 
-from processor.decode.careful import Malformed, Unknown, read_analytics, read_job_logs, read_workflows
 from processor.decode.events import Keyed, Lines
 from processor.decode.gather import TOPICS, Gathering
 from processor.duplicates import first_ones
+from tests.mutations import verdict
 from tests.processor_world import HORIZON_MS, NOW_MS, FakeRecord
 
-READ = {"analytics": read_analytics, "workflows": read_workflows, "job_logs": read_job_logs}
 GAPS_MS = [0, 0, 1, -5000, 3_600_000, HORIZON_MS, HORIZON_MS + 1, 2 * HORIZON_MS + 2]
 
 
@@ -135,16 +134,6 @@ def generations_of_reference(reference):
         str(flow): (workflow.generation["build"], workflow.generation["terminate"], workflow.deleted)
         for flow, workflow in reference.workflows.items()
     }
-
-
-def verdict(topic, value):
-    """What the careful reader says: a reason, or what kind of event it is."""
-    try:
-        return type(READ[topic](value)).__name__
-    except Malformed as error:
-        return error.reason
-    except Unknown:
-        return "Unknown"
 
 
 @pytest.mark.parametrize("topic", TOPICS)
