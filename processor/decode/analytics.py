@@ -9,6 +9,7 @@ from processor.decode.careful import LONGEST_JOB_S, Built, Estimate, Job, Malfor
 from processor.decode.events import Bools, Decoded, Keyed, Named, Records, Rejected
 from processor.decode.forms import Buffer, Pattern, texts
 from processor.decode.keys import Keys, id_keys, job_keys
+from processor.decode.nesting import is_too_deep
 from processor.decode.times import NS_PER_S, parse_time_s
 from processor.ids import ID_LENGTH, Int64s, is_canonical
 
@@ -136,6 +137,8 @@ def _owners_of(
 def _read_data(data: bytes) -> tuple[int, int]:
     """Return seconds and end of an object `Data`. Raises msgspec.MsgspecError or ValueError."""
     fields = _decode_data(data)
+    if is_too_deep(b"{" + data):
+        raise ValueError("it is nested too deeply")
     data.decode()  # bytes of fields that are not needed were not checked
     if fields.completed_at:
         return fields.job_execution_duration, parse_time_s(fields.completed_at)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from processor.decode.nesting import is_too_deep
 from processor.decode.times import parse_time_ns
 from processor.ids import parse_id
 
@@ -152,11 +153,12 @@ def _object(value: bytes | None) -> Payload:
         raise Malformed("empty_value")
     try:
         value.decode()
-        return _decode_fields(value)
     except UnicodeDecodeError:
         raise Malformed("invalid_utf8") from None
-    except RecursionError:
-        raise Malformed("deep_nesting") from None
+    if is_too_deep(value):
+        raise Malformed("deep_nesting")
+    try:
+        return _decode_fields(value)
     except msgspec.ValidationError:
         raise Malformed("not_an_object") from None
     except msgspec.MsgspecError:
@@ -168,8 +170,6 @@ def _field(payload: Payload, name: str) -> object:
     raw = payload.get(name)
     try:
         return None if raw is None else msgspec.json.decode(raw)
-    except RecursionError:
-        raise Malformed("deep_nesting") from None
     except msgspec.MsgspecError:  # a number beyond every type
         raise Malformed("wrong_type") from None
 
@@ -182,8 +182,6 @@ def _data(payload: Payload) -> Payload:
     except msgspec.ValidationError:
         null = bytes(payload["Data"]).strip() == b"null"
         raise Malformed("null_data" if null else "data_is_no_object") from None
-    except RecursionError:
-        raise Malformed("deep_nesting") from None
 
 
 def _id(payload: Payload, field: str, name: str) -> str:

@@ -15,6 +15,7 @@ from processor.decode.careful import STREAMS, UINT32_MAX, Line, Malformed, read_
 from processor.decode.events import Bools, Decoded, Keyed, Lines, Records, Rejected, Stream
 from processor.decode.go_lines import SHORTEST, GoLines, cut
 from processor.decode.keys import hashed_key
+from processor.decode.nesting import is_too_deep
 from processor.decode.times import EARLIEST_BEFORE_S, LATEST_AFTER_S, line_second
 from processor.ids import ID_LENGTH, NIL_TEXT, Int64s, is_canonical, parse_id
 
@@ -145,6 +146,8 @@ class LogDecoder:
             value = values[place]
             try:
                 line = _decode_line(value)
+                if is_too_deep(value):
+                    raise ValueError("it is nested too deeply")
                 if not value.isascii():  # bytes outside of the fields are not checked
                     value.decode()
                 prefix, _, number = line.EventKey.rpartition(":")

@@ -6,6 +6,7 @@ import msgspec
 
 from processor.decode.careful import INT64, Lifecycle, Malformed, Unknown, read_workflows
 from processor.decode.events import Decoded, Records, Rejected
+from processor.decode.nesting import is_too_deep
 from processor.ids import parse_id
 
 
@@ -31,6 +32,8 @@ def decode_workflows(chunk: Records, into: Decoded) -> None:
         value = record.value()
         try:
             result = _decode_result(value)  # type: ignore[arg-type] # None raises TypeError
+            if is_too_deep(value):  # type: ignore[arg-type]
+                raise ValueError("it is nested too deeply")
             parse_id(result.UserID), parse_id(result.ID)
             if not value.isascii():  # type: ignore[union-attr] # bytes outside of the fields are not checked
                 value.decode()  # type: ignore[union-attr]

@@ -285,5 +285,5 @@ def test_a_batch_of_malformed_records_covers_their_offsets():
 
 
 def test_a_batch_knows_the_bytes_of_its_values():
-    given = records(finished_job(), None, b"x")
-    assert gathered_of("analytics", given).value_bytes == len(given[0].value()) + 1
+    given = records(finished_job(), finished_job(4))
+    assert gathered_of("analytics", given).value_bytes == len(given[0].value()) + len(given[1].value())

@@ -1,6 +1,7 @@
 """Decoding of anything: each record becomes exactly one thing, nothing else happens, and memory has its bounds."""
 
 import importlib
+import json
 import pkgutil
 from functools import _lru_cache_wrapper
 
@@ -12,10 +13,20 @@ import processor.decode
 from processor import ids
 from processor.decode import analytics
 from processor.decode.gather import TOPICS, Gathering
+from processor.decode.nesting import DEEPEST
 from processor.fold import additions, fold
 from tests.examples import examples
 from tests.mutations import TIMES_MS, check_decoding, mutated
-from tests.processor_world import NOW_MS, FakeRecord, gathered_of, records, some_id
+from tests.processor_world import (
+    NOW_MS,
+    FakeRecord,
+    finished_job,
+    gathered_of,
+    log_line,
+    records,
+    some_id,
+    step,
+)
 
 seeds = st.integers(0, 2**40)
 nested = b"[" * 200_000
@@ -127,3 +138,41 @@ def test_a_malformed_record_counts_with_all_that_is_kept_of_it():
     gathering.add([FakeRecord(b"{", 0, key=b"k" * 100, headers=[("name", b"v" * 50), ("none", None)])])
     gathering.add([FakeRecord(None, 1, key=None)])
     assert gathering.batch.value_bytes == 1 + 100 + 4 + 50 + 4
+
+
+# --- nesting ---
+
+FIELDS = {"analytics": finished_job(), "workflows": step("JOB_COMPLETED"), "job_logs": log_line()}
+
+
+def with_nested(topic, depth, *, in_data=False):
+    """A valid record in which so many objects and arrays lie in each other, itself included."""
+    event = FIELDS[topic] | {"Later": 0}
+    if in_data:
+        event["Data"] = {"job_execution_duration": 5, "later": 0}
+    inner = depth - 2 if in_data else depth - 1
+    nested = "[" * inner + "]" * inner
+    return json.dumps(event, separators=(",", ":")).replace('ater":0', f'ater":{nested}', 1).encode()
+
+
+def reasons_from(frames, topic, value):
+    """What is made of a value by a caller whose own callers are so many."""
+    if frames:
+        return reasons_from(frames - 1, topic, value)
+    batch = gathered_of(topic, [FakeRecord(value)])
+    return [one.reason for one in batch.rejected]
+
+
+@pytest.mark.parametrize("frames", [0, 400])
+@pytest.mark.parametrize(("topic", "in_data"), [*((topic, False) for topic in TOPICS), ("analytics", True)])
+def test_what_is_nested_too_deeply_does_not_depend_on_who_asks(topic, in_data, frames):
+    found = [
+        reasons_from(frames, topic, with_nested(topic, depth, in_data=in_data))
+        for depth in (DEEPEST, DEEPEST + 1)
+    ]
+    assert found == [[], ["deep_nesting"]]
+
+
+def test_brackets_in_text_are_no_nesting():
+    message = '{"[' * 1000
+    assert gathered_of("job_logs", records(log_line(Message=message))).rejected == []
