@@ -141,19 +141,24 @@ def _require_sense(where: Where, target: int, *, is_explicit: bool, lose_records
 
 def _require_nobody_counts(reach: Access, where: Where) -> None:
     """Raise Refused when a processor applies this partition: nothing may be given up that is being counted."""
-    with reach.plain.lend(TIMEOUT_S) as connection:
-        progress = read_progress(connection).get(where.partition.id)
-    now_ms = time.time_ns() // 1_000_000
-    if progress is None or now_ms - progress.updated_ms > _RECENT_MS:
+    before = _reported_ms(reach, where)
+    if time.time_ns() // 1_000_000 - before > _RECENT_MS:
         return
-    if where.at.next_offset >= where.log.low:
-        raise Refused(f"a processor reads {where.partition}: stop the processors, then skip")
-    click.echo(f"a processor runs: watching {where.partition} for {_WATCH_S:.0f} s", err=True)
+    click.echo(f"a processor ran a moment ago: watching {where.partition} for {_WATCH_S:.0f} s", err=True)
     time.sleep(_WATCH_S)
+    if where.at.next_offset >= where.log.low and _reported_ms(reach, where) != before:
+        raise Refused(f"a processor reads {where.partition}: stop the processors, then skip")
     if reach.ledger.checkpoint(where.partition) != where.at:
         raise Refused(
             f"a processor still counts records of {where.partition} that it has fetched before: try again later"
         )
+
+
+def _reported_ms(reach: Access, where: Where) -> int:
+    """Return when a processor reported the partition last."""
+    with reach.plain.lend(TIMEOUT_S) as connection:
+        progress = read_progress(connection).get(where.partition.id)
+    return 0 if progress is None else progress.updated_ms
 
 
 def _show(where: Where, target: int, skipping: Skipping) -> None:
