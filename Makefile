@@ -37,8 +37,8 @@ SOAK_ROUNDS ?= 3
 
 soak: setup kafka ## the long form, an hour or more: fuzzing, thousands of schedules, and the tests that kill things again and again
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[sandbox,dev,soak]'
-	$(BIN)/python -m tests.fuzz.atheris_decoder .tools/fuzz -max_total_time=300
-	$(BIN)/pytest tests/model tests/unit/test_processor_decode_fuzz.py tests/contract/test_wire_fuzz.py \
+	$(BIN)/python -m tests.fuzz.atheris_decoder .tools/fuzz -max_total_time=300 -artifact_prefix=.tools/
+	$(BIN)/pytest tests/model tests/unit/test_processor_decode_fuzz.py tests/contract/test_*_fuzz.py \
 	  --hypothesis-profile=soak --timeout=7200 $(BESIDE_EACH_OTHER)
 	for round in $$(seq $(SOAK_ROUNDS)); do $(BIN)/pytest tests/faults $(BESIDE_EACH_OTHER) || exit 1; done
 

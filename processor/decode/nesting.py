@@ -17,7 +17,7 @@ _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 def is_too_deep(value: bytes) -> bool:
     """Whether more than `DEEPEST` objects and arrays are open at once somewhere in JSON text; of other bytes, anything."""
-    if value.count(b"{") + value.count(b"[") <= DEEPEST:
+    if len(value) <= DEEPEST or value.count(b"{") + value.count(b"[") <= DEEPEST:
         return False
     octets = np.frombuffer(_STRING.sub(b"", value), np.uint8)
     opens = (octets == ord("{")) | (octets == ord("["))
