@@ -98,7 +98,7 @@ def as_parked(message: Message) -> ParkedRecord | None:
             int(ours["partition"]),
             int(ours["offset"]),
         )
-        dropped = int(ours["value_bytes"]) if "value_bytes" in ours else None
+        dropped = int(ours["value_bytes"]) if "value_bytes" in ours and message.value() is None else None
         reason, time_ms = ours["reason"].decode(), int(ours["timestamp_ms"])
     except (KeyError, ValueError):
         return None

@@ -160,7 +160,7 @@ def test_a_skip_that_was_killed_is_finished_by_the_next_one(lossy, step):
     lossy.require_right()
 
 
-@pytest.mark.parametrize("step", range(2, STEPS + 1))
+@pytest.mark.parametrize("step", [3, 5, 6])
 def test_a_processor_that_starts_after_a_skip_was_killed_counts_nothing_wrong(lossy, step):
     """It goes on by itself after the grace time, or halts again where the log holds nothing."""
     assert lossy.operator.skip(dying_at=step).returncode == -signal.SIGKILL
@@ -218,7 +218,7 @@ def test_records_are_given_up_when_it_is_said(lossy):
     lossy.require_right()
 
 
-@pytest.mark.parametrize("step", range(1, STEPS + 1))
+@pytest.mark.parametrize("step", [3, 5, 6])
 def test_giving_up_records_may_be_killed(make_world, step):
     """All of them are in the log still, so here processors could count them: they do not, or all of it is as it was."""
     lossy = Lossy(make_world())

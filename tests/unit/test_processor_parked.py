@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from processor.dead_letter import DeadLetters
 from processor.decode.events import Rejected
@@ -62,9 +62,29 @@ def test_what_the_processor_parks_is_read_back():
 
 
 def test_headers_that_look_like_ours_do_not_hide_where_a_record_came_from():
-    record = FakeRecord(b"?", 17, headers=[("dead_letter.offset", b"3"), ("dead_letter.reason", b"forged")])
+    forged = {"offset": b"3", "reason": b"forged", "value_bytes": b"9"}
+    record = FakeRecord(b"?", 17, headers=[(f"dead_letter.{name}", value) for name, value in forged.items()])
     read = as_written(record)
-    assert (read.origin.offset, read.reason, read.headers) == (17, "not_json", [])
+    assert (read.origin.offset, read.reason, read.headers, read.dropped_bytes) == (17, "not_json", [], None)
+
+
+def test_a_value_that_the_topic_did_not_take_is_known_by_its_size():
+    class Small(Recorder):
+        """Takes no value."""
+
+        def produce(self, topic, value=None, key=None, headers=None, on_delivery=None):
+            if value is None:
+                super().produce(topic, value, key, headers, on_delivery)
+            else:
+                on_delivery(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), None)
+
+    producer = Small()
+    letters = DeadLetters(producer)
+    letters.park(
+        Partition("job_logs", 3, UUID(int=1)), TOPIC_ID, [Rejected(FakeRecord(b"abc", 17), "not_json")]
+    )
+    read = as_parked(producer.sent[0])
+    assert (read.value, read.dropped_bytes) == (None, 3)
 
 
 @pytest.mark.parametrize(
