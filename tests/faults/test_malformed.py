@@ -67,9 +67,10 @@ def malformed_forms() -> list[Event]:
 def test_each_is_parked_once_as_it_is_with_its_reason(world: FaultWorld) -> None:
     events = malformed_forms()
     world.publish(one for event in events for one in (event, *here(job(1), line(1, 1))))
-    world.start()
+    worker = world.start()
     world.require_exact()
     found = letters_by_origin(world)
+    assert len(read_letters(world)) == len(FORMS) or "will_try_again" in worker.log_text
     assert {origin: letter.ours["reason"] for origin, letter in found.items()} == {
         place(world, event): reason for event, (_, _, reason) in zip(events, FORMS, strict=True)
     }
@@ -105,10 +106,10 @@ def test_it_does_not_use_up_its_event_key(world: FaultWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("point", "copies"), [("while-parking", {1, 2}), ("after-parking", {2}), ("before-insert", {2})]
+    ("point", "fewest"), [("while-parking", 1), ("after-parking", 2), ("before-insert", 2)]
 )
 def test_it_is_parked_again_after_a_kill_and_numbers_stay_right(
-    world: FaultWorld, point: str, copies: set[int]
+    world: FaultWorld, point: str, fewest: int
 ) -> None:
     """What was only sent may have arrived, or not."""
     events = [bad({"number": number}) for number in range(40)]
@@ -118,7 +119,7 @@ def test_it_is_parked_again_after_a_kill_and_numbers_stay_right(
     world.require_exact()
     found = Counter(letter.origin for letter in read_letters(world))
     assert found.keys() == {place(world, event) for event in events}
-    assert set(found.values()) <= copies
+    assert min(found.values()) >= fewest
 
 
 # --- of any size ---
