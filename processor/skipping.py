@@ -1,17 +1,15 @@
 """Going on behind records that will not be counted: the log lost them, or an operator gives them up.
 
 1. The gap is noted, as begun.
-2. All partitions of the topic are frozen: nothing that any processor has prepared under this generation can be
-   applied any more. The partition's checkpoint C stays where it is.
+2. All partitions of the topic are frozen: see `fence`. The partition's checkpoint C stays where it is.
 3. Index rows of the partition from C on are removed. They are no evidence now, but would become so when the checkpoint
    passes them, of events that were never counted.
 4. The checkpoint is moved from C to the end of the gap, by an insert like that of any batch.
 5. Rows inside the gap are removed once more, which a processor may have written that was stuck since before step 2.
-6. The gap is noted as done, and the topic's next generation is stored, with which processors go on at once. Keys
-   do not move: the generation has as many partitions, and inherits the same.
+6. The gap is noted as done, and the topic is released.
 
 Whoever dies in between leaves a topic whose partitions wait, and numbers that are right: the same command again goes
-on where it was. If nobody does, processors go on by themselves after PROCESSOR_GROWTH_GRACE; see `opening`.
+on where it was.
 """
 
 from collections.abc import Callable
@@ -19,9 +17,10 @@ from typing import Final, NamedTuple
 
 from analytics.errors import Retryable
 from analytics.store.pool import Pool
+from processor.fence import freeze, release
 from processor.gaps import Gap, forget_gap, note_gap, read_gaps
 from processor.ledger import CheckpointMoved, Ledger
-from processor.lineage_table import Lineage, read_lineages, store_generation
+from processor.lineage_table import Lineage, read_lineages
 from processor.model import Checkpoint, Partition
 
 _LEND_WITHIN_S: Final = 600.0
@@ -87,8 +86,7 @@ class Skipping:
         with self._pool.lend(_LEND_WITHIN_S) as connection:
             note_gap(connection, gap._replace(is_done=True))
         self._note("letting the processors go on")
-        last = lineage.generations[-1]
-        store_generation(self._pool, lineage.grown(last.partitions, last.inherited))
+        release(self._pool, lineage)
 
     def remove(self, partition: Partition, first: int, end: int) -> None:
         """Remove index rows at offsets that nobody has counted, and nobody is counting."""
@@ -126,8 +124,7 @@ class Skipping:
 
     def _freeze_all(self, lineage: Lineage, skip: Skip) -> Checkpoint:
         """Freeze every partition that was begun; return the checkpoint of the one that is skipped."""
-        for partition in lineage.all_partitions():
-            self._freeze(partition, lineage.generation)
+        freeze(self._ledger, lineage)
         at = self._ledger.checkpoint(skip.partition)
         if at is None or at.next_offset != skip.at.next_offset:
             raise Overtaken(f"{skip.partition} was counted up to {at and at.next_offset} in the meantime")
@@ -135,13 +132,6 @@ class Skipping:
 
     def _read(self, topic: str) -> Lineage:
         return read_lineages(self._pool)[topic]
-
-    def _freeze(self, partition: Partition, generation: int) -> None:
-        while (at := self._ledger.checkpoint(partition)) is not None and at.generation == generation:
-            try:
-                self._ledger.freeze(partition, at)
-            except CheckpointMoved:
-                continue
 
     def _move(self, skip: Skip, at: Checkpoint) -> None:
         ghosts = 0

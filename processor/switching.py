@@ -4,15 +4,21 @@ The index and `workflows` go first, `analytics` with the checkpoints last. So wh
 a database that is right: the rebuilt checkpoints E' are at or beyond the live ones E, and a rebuilt index is complete
 below E', hence below E; what a processor would ask it is answered rightly. After the last exchange all of it is at E'.
 
+Before that both are fenced off (see `fence`): a processor that is stuck since then, with index rows of its batch in
+tables that are exchanged meanwhile, must not bring its numbers in afterwards.
+
 A small journal in the rebuilt database says which table is which, by the ids that tables keep when they change
 their names. It is written before the first exchange, so that a run that was killed can be taken up by another one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from analytics.store.pool import Connection
+from processor.fence import freeze, raise_generation
+from processor.ledger import Ledger
+from processor.lineage_table import Lineage
 
 TABLES: Final = ("event_keys", "log_runs", "workflows", "analytics")
 """In the order in which they are exchanged."""
@@ -66,14 +72,26 @@ def read_switched(connection: Connection, names: Databases) -> Switched:
     return Switched(bool(journal), exchanged)
 
 
-def switch(connection: Connection, names: Databases, note: Callable[[str], None]) -> None:
-    """Exchange what is not exchanged yet; `note` is told each table afterwards. Harmless to do again."""
+def begin(connection: Connection, names: Databases) -> None:
+    """Write the journal: from now on the switch has to be finished. Harmless to do again."""
     connection.query(_CREATE_JOURNAL.format(**names._asdict()))
-    done = read_switched(connection, names)
-    if not done.begun:
+    if not read_switched(connection, names).begun:
         connection.query(_NOTE.format(tables=TABLES, **names._asdict()))
+
+
+def fence_off(live: Ledger, rebuilt: Ledger, lineages: Iterable[Lineage]) -> None:
+    """Let nothing that was prepared until now be applied, to the live tables or to the rebuilt ones."""
+    for lineage in lineages:
+        freeze(live, lineage)
+        for partition in lineage.all_partitions():
+            raise_generation(rebuilt, partition, lineage.generation + 1)
+
+
+def exchange(connection: Connection, names: Databases, note: Callable[[str], None]) -> None:
+    """Exchange what is not exchanged yet; `note` is told each table afterwards. Harmless to do again."""
+    exchanged = read_switched(connection, names).exchanged
     for table in TABLES:
-        if table not in done.exchanged:
+        if table not in exchanged:
             connection.query(_EXCHANGE.format(table=table, **names._asdict()))
         note(table)
 

@@ -30,11 +30,11 @@ def main(at: int, command: list[str]) -> None:
     from processor.__main__ import main as processor
     from processor.operate import switch as operate_switch
 
-    skip_init, switch = skipping.Skipping.__init__, switching.switch
+    skip_init, exchange = skipping.Skipping.__init__, switching.exchange
     skipping.Skipping.__init__ = lambda self, pool, ledger, note: skip_init(
         self, pool, ledger, dying(note, at)
     )
-    operate_switch.switch = lambda connection, names, note: switch(connection, names, dying(note, at))
+    operate_switch.exchange = lambda connection, names, note: exchange(connection, names, dying(note, at))
     processor(command)
 
 

@@ -9,6 +9,7 @@ import click
 from analytics.store.pool import Connection
 from processor.audit.finding import Harm
 from processor.audit.ledger_rows import read_ledger, read_progress
+from processor.fence import is_frozen, release
 from processor.operate.access import TIMEOUT_S, Access, access
 from processor.operate.audit import audit_all
 from processor.operate.entry import Refused
@@ -16,7 +17,7 @@ from processor.operate.goal import Goal
 from processor.operate.output import print_table, progress_bar
 from processor.rebuilding import distance, has_same_lineage, reached, rebuild_settings
 from processor.settings import ProcessorSettings
-from processor.switching import TABLES, Databases, Switched, drop, read_switched, switch
+from processor.switching import TABLES, Databases, Switched, begin, drop, exchange, fence_off, read_switched
 
 _REPORTS_WITHIN_S: Final = 4.0  # a processor reports once a second
 _QUIET_AFTER_MS: Final = 60_000
@@ -31,6 +32,8 @@ def run_switch(settings: ProcessorSettings, *, dry_run: bool) -> None:
             _require_rebuilt(connection, names)
             done = read_switched(connection, names)
             if done.is_complete:
+                if not dry_run:
+                    _release(live)
                 click.echo(
                     "It is done already. The old tables are dropped by `chronoverse-processor rebuild --drop-old`."
                 )
@@ -42,7 +45,10 @@ def run_switch(settings: ProcessorSettings, *, dry_run: bool) -> None:
             return
         _require_nobody_counts(live, rebuilt)
         with live.plain.lend(TIMEOUT_S) as connection, progress_bar("switch", len(TABLES)) as advance:
-            switch(connection, names, lambda table: advance(TABLES.index(table) + 1, table))
+            begin(connection, names)
+            fence_off(live.ledger, rebuilt.ledger, live.lineages().values())
+            exchange(connection, names, lambda table: advance(TABLES.index(table) + 1, table))
+        _release(live)
     click.echo(
         f"Database {names.live} has the rebuilt tables; the old ones are in {names.rebuilt} until `chronoverse-processor "
         "rebuild --drop-old`. Start the processors again."
@@ -158,6 +164,13 @@ def _require_nobody_counts(*both: Access) -> None:
 def _last_report_ms(reach: Access) -> int:
     with reach.plain.lend(TIMEOUT_S) as connection:
         return max((one.updated_ms for one in read_progress(connection).values()), default=0)
+
+
+def _release(live: Access) -> None:
+    """Let processors go on with the topics that the switch has frozen."""
+    for lineage in live.lineages().values():
+        if is_frozen(live.ledger, lineage):
+            release(live.plain, lineage)
 
 
 def _show(live: Access, rebuilt: Access, done: Switched) -> None:

@@ -288,3 +288,30 @@ def test_rows_that_a_stuck_processor_writes_into_the_gap_are_found_and_removed(l
 
 def test_a_gap_keeps_from_rebuilding(lossy):
     require_refused(lossy.operator.run("rebuild"), "begins at offset", "would be lost")
+
+
+# --- rebuild ---
+
+
+@pytest.mark.parametrize("point", ["before-index", "after-index"])
+def test_a_processor_that_was_stuck_since_before_a_switch_applies_nothing(make_world, point):
+    """The index rows of its batch may be in the old tables, so its numbers must not come into the new ones."""
+    world = make_world()
+    world.publish(some_events(0, 60))
+    worker = world.start()
+    world.require_exact()
+    worker.stop()
+    operator = Operator(world)
+    told = operator.run("rebuild")
+    assert told.returncode == 0, told.stderr
+    stuck = world.start(crash=f"{point}@analytics=stop")
+    world.publish(jobs_in(0, 1_000, 20))
+    eventually(lambda: stuck.is_paused, within_s=60)
+    told = operator.run("rebuild", "--switch")
+    assert told.returncode == 0, told.stderr
+    stuck.resume()
+    world.require_exact()
+    world.publish(jobs_in(0, 1_000, 20))
+    world.require_exact()
+    told = operator.run("audit")
+    assert told.returncode == 0, told.stdout
