@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -62,6 +63,20 @@ class Rebuilding:
         ):
             return 0
         return self.query("SELECT sum(offset_delta) FROM analytics", rebuilt=True)[0][0]
+
+    def offsets(self):
+        """How much is counted, whatever a broken checkpoint says."""
+        return self.query("SELECT sum(offset_delta) FROM analytics")[0][0]
+
+    @contextmanager
+    def processing(self):
+        """A processor runs for a while."""
+        processor = self.stack.stack.processors[0]
+        processor.respawn()
+        try:
+            yield
+        finally:
+            processor.stop()
 
     def break_numbers(self):
         """As a lost part would: all users and workflows have jobs too many, and a checkpoint contradicts itself."""
@@ -126,14 +141,11 @@ def test_processors_go_on_with_the_rebuilt_tables(world):
     """Everything that is played again is a repeat, but for jobs without EventKey."""
     rebuild(world)
     assert world.run("rebuild", "--switch").returncode == 0
-    before = world.stack.applied()
+    before = world.offsets()
     keyed = [one for one in records_of(SMALL) if one.topic == "job_logs"]
     world.stack.play(keyed)
-    world.stack.stack.processors[0].respawn()
-    try:
-        eventually(lambda: world.stack.applied() == before + len(keyed), within_s=60)
-    finally:
-        world.stack.stack.processors[0].stop()
+    with world.processing():
+        eventually(lambda: world.offsets() == before + len(keyed), within_s=60)
     assert dump(world.settings) == world.truth
 
 
@@ -195,26 +207,21 @@ def test_a_switch_that_was_killed_is_finished_by_the_next_one(world, exchanged):
 
 
 @pytest.mark.parametrize("exchanged", [1, 3])
-def test_processors_may_run_between_two_runs_of_a_switch(world, exchanged):
+def test_processors_may_run_between_two_runs_of_a_switch(world, monkeypatch, exchanged):
     """What they count then is counted again from the rebuilt checkpoint, and all repeats are found."""
+    monkeypatch.setenv("PROCESSOR_GROWTH_GRACE", "1s")  # so long they wait for the second run
     rebuild(world)
     assert world.run("rebuild", "--switch", dying_at=exchanged).returncode == -signal.SIGKILL
     lines = [one for one in records_of(SMALL) if one.topic == "job_logs"][:400]
-    processor = world.stack.stack.processors[0]
-    for _ in range(2):
-        before = world.query("SELECT sum(offset_delta) FROM analytics")[0][0]
-        world.stack.play(lines)
-        processor.respawn()
-        eventually(
-            lambda at=before: world.query("SELECT sum(offset_delta) FROM analytics")[0][0] >= at + len(lines),
-            within_s=60,
-        )
-        processor.stop()
-        told = world.run("rebuild", "--switch")
-        assert told.returncode == 0, told.stderr
-    processor.respawn()
-    eventually(lambda: world.stack.applied() == world.stack.log.counted, within_s=60)
-    processor.stop()
+    before = world.offsets()
+    world.stack.play(lines)
+    with world.processing():
+        eventually(lambda: world.offsets() >= before + len(lines), within_s=60)
+    told = world.run("rebuild", "--switch")
+    assert told.returncode == 0, told.stderr
+    world.stack.play(lines)
+    with world.processing():
+        eventually(lambda: world.offsets() == world.stack.log.counted, within_s=60)
     assert dump(world.settings) == world.truth
     assert world.run("audit").returncode == 0
 
@@ -224,15 +231,10 @@ def test_processors_may_run_between_two_runs_of_a_switch(world, exchanged):
 
 def test_nothing_is_switched_while_a_processor_counts(world):
     rebuild(world)
-    processor = world.stack.stack.processors[0]
-    processor.respawn()
-    try:
-        eventually(
-            lambda: world.query("SELECT max(updated_at) > now64(3) - 2 FROM progress") == [(1,)], within_s=60
-        )
+    reported = "SELECT max(updated_at) > now64(3) - 2 FROM progress"
+    with world.processing():
+        eventually(lambda: world.query(reported) == [(1,)], within_s=60)
         require_refused(world.run("rebuild", "--switch"), "stop it first")
-    finally:
-        processor.stop()
 
 
 def test_nothing_is_switched_before_it_is_rebuilt(world):
