@@ -79,17 +79,26 @@ class Rebuilding:
             processor.stop()
 
     def break_numbers(self):
-        """As a lost part would: all users and workflows have jobs too many, and a checkpoint contradicts itself."""
+        """As a part that was doubled would: all users and workflows have jobs too many."""
         self.query(
             "INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, jobs) "
             "SELECT resolution, user_id, workflow_id, bucket_start, 7 FROM analytics WHERE resolution != 'checkpoint'"
         )
+        assert dump(self.settings) != self.truth
+
+    def break_checkpoint(self):
+        """It says an offset that no log has."""
         self.query(
             "INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, next_offset) "
             "SELECT DISTINCT resolution, user_id, workflow_id, 0, 100000 FROM analytics "
             "WHERE resolution = 'checkpoint' LIMIT 1"
         )
-        assert dump(self.settings) != self.truth
+
+    def clean_up(self):
+        """Leave no second database, and no table in a wrong one."""
+        if self.query("SELECT 1 FROM system.tables WHERE database = 'analytics_rebuild' AND name = 'switch'"):
+            self.run("rebuild", "--switch")
+        self.query("DROP DATABASE IF EXISTS analytics_rebuild SYNC")
 
     def _module(self, dying_at):
         return ["processor"] if dying_at is None else ["tests.dying_command", str(dying_at)]
@@ -111,8 +120,7 @@ def shared(tmp_path_factory):
 def world(shared):
     """The same for each test: right numbers, and no second database."""
     yield shared
-    shared.run("rebuild", "--switch")
-    shared.query("DROP DATABASE IF EXISTS analytics_rebuild SYNC")
+    shared.clean_up()
     assert dump(shared.settings) == shared.truth
 
 
@@ -131,6 +139,7 @@ def require_refused(told, *words):
 
 def test_wrong_numbers_are_replaced_by_right_ones(world):
     world.break_numbers()
+    world.break_checkpoint()
     rebuild(world)
     told = world.run("rebuild", "--switch")
     assert (told.returncode, dump(world.settings)) == (0, world.truth), told.stderr
@@ -150,9 +159,9 @@ def test_processors_go_on_with_the_rebuilt_tables(world):
 
 
 def test_the_old_tables_stay_until_they_are_dropped(world):
-    rebuild(world)
     world.break_numbers()
     wrong = dump(world.settings)
+    rebuild(world)
     assert world.run("rebuild", "--switch").returncode == 0
     assert dump(world.settings, "analytics_rebuild") == wrong
     require_refused(world.run("rebuild"), "holds the old tables")
@@ -192,7 +201,7 @@ def test_a_rebuild_that_is_stopped_ends_with_1_and_goes_on(world):
     assert dump(world.settings, "analytics_rebuild") == world.truth
 
 
-@pytest.mark.parametrize("exchanged", range(1, len(EXCHANGED) + 1))
+@pytest.mark.parametrize("exchanged", [1, 3, len(EXCHANGED)])
 def test_a_switch_that_was_killed_is_finished_by_the_next_one(world, exchanged):
     world.break_numbers()
     rebuild(world)
@@ -278,8 +287,9 @@ def test_a_dry_run_makes_no_database(world):
 
 def test_a_dry_run_of_a_switch_exchanges_nothing(world):
     rebuild(world)
-    world.break_numbers()
-    wrong = dump(world.settings)
+    before = world.query("SELECT name, uuid FROM system.tables WHERE database = 'analytics' ORDER BY 1")
     told = world.run("rebuild", "--switch", "--dry-run")
     assert (told.returncode, "event_keys, log_runs, workflows, analytics" in told.stdout) == (0, True)
-    assert dump(world.settings) == wrong
+    assert (
+        world.query("SELECT name, uuid FROM system.tables WHERE database = 'analytics' ORDER BY 1") == before
+    )
