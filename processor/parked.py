@@ -112,7 +112,7 @@ class ParkedReader:
     """Reads the whole dead-letter topic, as often as it is asked to. Raises BrokerUnavailable."""
 
     def __init__(self, settings: ProcessorSettings) -> None:
-        config = consumer_config(settings) | {"enable.partition.eof": True, "log_level": 3}
+        config = consumer_config(settings) | {"enable.partition.eof": True, "log_level": 0}
         self._consumer = Consumer(config)  # it joins no group: partitions are assigned by hand
         self.strangers = 0
 

@@ -44,7 +44,7 @@ def log_ranges(
 
 def _reaches(settings: ProcessorSettings, place: Place, offset: int) -> bool:
     """Whether fetching finds the log to reach up to `offset`."""
-    consumer = Consumer(consumer_config(settings) | {"enable.partition.eof": True, "log_level": 3})
+    consumer = Consumer(consumer_config(settings) | {"enable.partition.eof": True, "log_level": 0})
     try:
         consumer.assign([TopicPartition(*place, offset - 1)])
         message = consumer.poll(_FETCH_WITHIN_S)

@@ -58,7 +58,7 @@ def access(settings: ProcessorSettings) -> Iterator[Access]:
     plain = Pool(settings, size=_AT_ONCE, timeout_s=TIMEOUT_S)
     columns = Pool(settings, size=1, timeout_s=TIMEOUT_S, numpy=True)
     try:
-        yield Access(settings, plain, columns, AdminClient(admin_config(settings) | {"log_level": 3}))
+        yield Access(settings, plain, columns, AdminClient(admin_config(settings) | {"log_level": 0}))
     finally:
         plain.close()
         columns.close()
