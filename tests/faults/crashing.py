@@ -50,10 +50,6 @@ POINTS = {
 }
 
 
-_UNASKED = -1
-"""The server has not asked for the block of an insert yet."""
-
-
 class Fault(NamedTuple):
     """What happens where; see the head of this file."""
 
@@ -86,7 +82,7 @@ class Faults:
         self._faults = faults
         self._passed = [0] * len(faults)
         self._lock = threading.Lock()
-        self.here = threading.local()  # what this thread does now: .topic, .applying; .writes of a block
+        self.here = threading.local()  # what this thread does now: .topic, .applying, .sending
 
     def due(self, point: str) -> Fault | None:
         """Count a passing; return the fault that is to happen at it."""
@@ -118,7 +114,8 @@ def happen(fault: Fault) -> None:
     if fault.action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault.action == "stop":
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # Sent to the program, it would reach the main thread, and this one would go on for a moment.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
     elif fault.action == "raise":
         raise InjectedError(fault.point)
     while fault.action == "stall" and stall.exists():
@@ -242,37 +239,39 @@ def _break_parking(faults: Faults, run: Any) -> None:
 
 
 def _break_sending(faults: Faults, ledger: Any) -> None:
-    """When the server has asked for the block, the first write is the block, the next one says that it ends there."""
+    """Of the blocks that the driver sends for an insert, the one with columns is ours, the empty one after it ends it."""
     from clickhouse_driver.connection import Connection
 
-    insert, create_socket = ledger.insert, Connection._create_socket
+    insert, send_data, create_socket = ledger.insert, Connection.send_data, Connection._create_socket
 
     def armed_insert(*args: Any, **kwargs: Any) -> Any:
-        faults.here.writes = _UNASKED if faults.is_applying else None
+        faults.here.sending = "query" if faults.is_applying else None
         try:
             return insert(*args, **kwargs)
         finally:
-            faults.here.writes = None
+            faults.here.sending = None
+
+    def watched_send_data(self: Any, block: Any, table_name: str = "") -> None:
+        sending = getattr(faults.here, "sending", None)
+        if sending == "query" and block.num_columns:
+            faults.here.sending = "block"
+        elif sending == "block":
+            faults.here.sending = None
+            faults.passing("end-unsent")
+        send_data(self, block, table_name)
 
     class Socket(_Around):
-        def recv_into(self, *args: Any) -> Any:
-            if getattr(self._faults.here, "writes", None) == _UNASKED:
-                self._faults.here.writes = 0
-            return self._real.recv_into(*args)
-
         def sendall(self, data: Any) -> None:
-            data, here = bytes(data), self._faults.here
-            if getattr(here, "writes", None) not in (None, _UNASKED):
-                here.writes += 1
-                if here.writes == 1 and (fault := self._faults.due("half-sent")):
-                    self._real.sendall(data[: len(data) // 2])
-                    happen(fault)
-                    data = data[len(data) // 2 :]
-                elif here.writes == 2:
-                    self._faults.passing("end-unsent")
+            data = bytes(data)
+            if getattr(self._faults.here, "sending", None) == "block" and (
+                fault := self._faults.due("half-sent")
+            ):
+                self._real.sendall(data[: len(data) // 2])
+                happen(fault)
+                data = data[len(data) // 2 :]
             self._real.sendall(data)
 
-    ledger.insert = armed_insert
+    ledger.insert, Connection.send_data = armed_insert, watched_send_data
     Connection._create_socket = lambda self, *args: Socket(create_socket(self, *args), faults)
 
 
