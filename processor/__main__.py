@@ -14,8 +14,8 @@ from analytics.errors import Retryable, Stop
 from analytics.settings import InvalidSettings
 from analytics.telemetry import configure_logging
 from processor.memory import keep_freed_memory, spare_the_collector
-from processor.operate.commands import audit, dead_letters, rebuild, skip, status
-from processor.operate.entry import end, operate
+from processor.operate.commands import adopt, audit, dead_letters, rebuild, skip, status
+from processor.operate.entry import end
 from processor.settings import ProcessorSettings
 
 _PAUSE_S: Final = 1.0
@@ -57,25 +57,6 @@ def run() -> None:
         end(str(error), exit_codes.STOP)
 
 
-@main.command()
-@click.argument("topics", nargs=-1)
-@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
-@click.option(
-    "--lose-uncounted", is_flag=True, help="Go on although records of the former log were not counted."
-)
-def adopt(topics: tuple[str, ...], *, dry_run: bool, lose_uncounted: bool) -> None:
-    """Go on with another log, where a topic was created anew or moved to another cluster.
-
-    The processors refuse such a log until this is said, for all TOPICS if none is named. Numbers stay; the new log
-    is counted from where it begins, and what was counted before under the same EventKey does not count again.
-
-    Exit codes: 0 when done, 65 when records would be lost without --lose-uncounted, 78 when a setting is invalid.
-    """
-    from processor.operate.adopt import run_adopt
-
-    operate(lambda settings: run_adopt(settings, topics, dry_run=dry_run, lose_uncounted=lose_uncounted))
-
-
 def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
     """Call `action` until it raises no Retryable; return False when `stop` is set before."""
     while not stop.is_set():
@@ -89,7 +70,7 @@ def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
     return False
 
 
-for _command in (status, audit, skip, rebuild):
+for _command in (status, audit, skip, adopt, rebuild):
     main.add_command(_command)
 main.add_command(dead_letters, "dead-letters")
 

@@ -12,10 +12,9 @@ from confluent_kafka.admin import AdminClient
 
 from analytics.errors import LogMismatch
 from analytics.store.pool import Pool
-from processor.ledger import CheckpointMoved, Ledger
+from processor.ledger import Ledger
 from processor.lineage import Generation, Inherited
 from processor.lineage_table import Lineage, read_lineages, require_same, store_generation
-from processor.model import Checkpoint, Partition
 from processor.topics import Topic, end_offsets, low_watermark
 
 _LEND_WITHIN_S: Final = 60.0
@@ -57,7 +56,7 @@ def adopt(pool: Pool, ledger: Ledger, adoption: Adoption) -> Lineage:
     known, found = adoption.known, adoption.found
     before = list(known.generations[0].inherited)
     for partition in known.all_partitions():
-        at = _freeze(ledger, partition, known.generation)
+        at = ledger.raise_generation(partition, known.generation + 1)
         if at is not None:
             before.append(Inherited(partition.id, at.next_offset, at.next_offset))
     with pool.lend(_LEND_WITHIN_S) as connection:
@@ -85,13 +84,3 @@ def _plan(pool: Pool, ledger: Ledger, admin: AdminClient, known: Lineage, found:
     end = sum(end_offsets(admin, [(found.name, number) for number in numbers]).values())
     counted = sum(one.next_offset for one in checkpoints.values())
     return Adoption(known, found, counted, uncounted, low, end - low)
-
-
-def _freeze(ledger: Ledger, partition: Partition, generation: int) -> Checkpoint | None:
-    """Return where a partition is frozen; None if it was never begun."""
-    while (at := ledger.checkpoint(partition)) is not None and at.generation == generation:
-        try:
-            return ledger.freeze(partition, at)
-        except CheckpointMoved:
-            continue
-    return at

@@ -6,11 +6,13 @@ stays the same, for no keys have moved. Who dies in between leaves partitions th
 processors store the generation by themselves.
 """
 
+from contextlib import suppress
+
 from analytics.errors import LedgerBroken
 from analytics.store.pool import Pool
-from processor.ledger import CheckpointMoved, Ledger
+from processor.ledger import Ledger
 from processor.lineage_table import Lineage, store_generation
-from processor.model import Checkpoint, Partition
+from processor.model import Partition
 
 
 def freeze(ledger: Ledger, lineage: Lineage) -> None:
@@ -19,16 +21,8 @@ def freeze(ledger: Ledger, lineage: Lineage) -> None:
     One whose checkpoint contradicts itself is left alone: no processor opens it.
     """
     for partition in lineage.all_partitions():
-        raise_generation(ledger, partition, lineage.generation + 1)
-
-
-def raise_generation(ledger: Ledger, partition: Partition, generation: int) -> None:
-    """Raise the generation of a partition, if it was begun, until it is at least so high."""
-    while (at := _checkpoint(ledger, partition)) is not None and at.generation < generation:
-        try:
-            ledger.freeze(partition, at)
-        except CheckpointMoved:
-            continue
+        with suppress(LedgerBroken):
+            ledger.raise_generation(partition, lineage.generation + 1)
 
 
 def release(pool: Pool, lineage: Lineage) -> None:
@@ -39,12 +33,12 @@ def release(pool: Pool, lineage: Lineage) -> None:
 
 def is_frozen(ledger: Ledger, lineage: Lineage) -> bool:
     """Whether a topic was frozen and is not released."""
-    found = (_checkpoint(ledger, one) for one in lineage.all_partitions())
-    return any(one is not None and one.generation > lineage.generation for one in found)
+    return any(_generation(ledger, one) > lineage.generation for one in lineage.all_partitions())
 
 
-def _checkpoint(ledger: Ledger, partition: Partition) -> Checkpoint | None:
-    try:
-        return ledger.checkpoint(partition)
-    except LedgerBroken:
-        return None
+def _generation(ledger: Ledger, partition: Partition) -> int:
+    """Return the generation of a partition; 0 where it is not known."""
+    with suppress(LedgerBroken):
+        if (at := ledger.checkpoint(partition)) is not None:
+            return at.generation
+    return 0

@@ -16,6 +16,7 @@ docs/exactly-once.md.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -176,6 +177,13 @@ class Ledger:
         while not self._move(partition, at, row, frozen, ghosts):
             ghosts += 1
         return frozen
+
+    def raise_generation(self, partition: Partition, generation: int) -> Checkpoint | None:
+        """Freeze a partition until its generation is at least so high; return where it is, None if never begun."""
+        while (at := self.checkpoint(partition)) is not None and at.generation < generation:
+            with suppress(CheckpointMoved):
+                self.freeze(partition, at)
+        return at
 
     def insert(
         self, partition: Partition, columns: list[Column], condition: Condition, *, token: str

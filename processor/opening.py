@@ -7,7 +7,7 @@ is a guarded insert, and the first one who stores the generation decides it.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -15,7 +15,6 @@ from confluent_kafka.admin import AdminClient
 
 from analytics.errors import Retryable
 from processor.apply import PartitionWriter, Stores
-from processor.ledger import CheckpointMoved
 from processor.lineage import Inherited
 from processor.lineage_table import Lineage, TopicGrew, read_lineages, require_unchanged, store_generation
 from processor.model import Checkpoint, Partition
@@ -52,8 +51,8 @@ class Opener:
         partition = lineage.partition(number)
         checkpoint = self._checkpoint(partition, lineage.generation)
         if checkpoint.generation != lineage.generation:
-            # The topic has grown since its lineage was read, or this broker does not know yet, or somebody began
-            # to adopt another log and left it at that: one more generation of the same size is right in each case.
+            # The topic has grown since its lineage was read, or this broker does not know yet, or an operator's
+            # command was killed: one more generation of the same size is right in each case.
             return self._open_grown(lineage, found.partitions, number)
         writer = PartitionWriter(partition, lineage, checkpoint, self._stores)
         self._require_evidence(writer)
@@ -113,24 +112,31 @@ class Opener:
         frozen = [self._freeze(one, lineage.generation) for one in lineage.all_partitions()]
         wait_s = seen_at + self._grace_s - self._clock()
         if wait_s > 0:
-            raise Held(
-                f"topic {lineage.name} has {partitions} partitions now, {lineage.partitions} before: producers have "
-                f"{wait_s:.0f} s more to notice"
-            )
+            raise Held(f"{_why(lineage, partitions)} {wait_s:.0f} s more")
+        grown = lineage.grown(partitions, self._inherited(lineage, partitions, frozen))
+        store_generation(self._stores.plain, grown)
+        _log.info("topic_grown", topic=lineage.name, before=lineage.partitions, now=partitions)
+
+    def _inherited(
+        self, lineage: Lineage, partitions: int, frozen: Sequence[Checkpoint]
+    ) -> Sequence[Inherited]:
+        """Return the borders of all partitions, of which those that there were are frozen here."""
+        if partitions == lineage.partitions:  # no key has moved
+            return lineage.generations[-1].inherited
         ends = end_offsets(self._admin, [(lineage.name, number) for number in range(partitions)])
         starts = [one.next_offset for one in frozen] + [0] * (partitions - lineage.partitions)
-        inherited = [
+        return [
             Inherited(lineage.partition(number).id, start, max(start, ends[lineage.name, number]))
             for number, start in enumerate(starts)
         ]
-        store_generation(self._stores.plain, lineage.grown(partitions, inherited))
-        _log.info("topic_grown", topic=lineage.name, before=lineage.partitions, now=partitions)
 
     def _freeze(self, partition: Partition, generation: int) -> Checkpoint:
-        """Return where a partition is frozen, by us or by somebody else."""
-        while (at := self._checkpoint(partition, generation)).generation == generation:
-            try:
-                return self._stores.ledger.freeze(partition, at)
-            except CheckpointMoved:
-                continue
-        return at
+        """Return where a partition is frozen, by us or by somebody else; one that was never begun is begun first."""
+        begun = self._checkpoint(partition, generation)
+        return self._stores.ledger.raise_generation(partition, generation + 1) or begun
+
+
+def _why(lineage: Lineage, partitions: int) -> str:
+    if partitions == lineage.partitions:
+        return f"topic {lineage.name} is frozen, and whoever did that (an operator?) is waited for"
+    return f"topic {lineage.name} has {partitions} partitions, {lineage.partitions} before: producers may notice for"

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from analytics.store.pool import Connection
-from processor.fence import freeze, raise_generation
+from processor.fence import freeze
 from processor.ledger import Ledger
 from processor.lineage_table import Lineage
 
@@ -83,8 +83,7 @@ def fence_off(live: Ledger, rebuilt: Ledger, lineages: Iterable[Lineage]) -> Non
     """Let nothing that was prepared until now be applied, to the live tables or to the rebuilt ones."""
     for lineage in lineages:
         freeze(live, lineage)
-        for partition in lineage.all_partitions():
-            raise_generation(rebuilt, partition, lineage.generation + 1)
+        freeze(rebuilt, lineage)
 
 
 def exchange(connection: Connection, names: Databases, note: Callable[[str], None]) -> None:

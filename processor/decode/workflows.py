@@ -23,20 +23,20 @@ class _PlainResult(msgspec.Struct, gc=False):
 
 
 _decode_result: Final = msgspec.json.Decoder(_PlainResult).decode
-_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)  # TypeError: a tombstone
+_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def decode_workflows(chunk: Records, into: Decoded) -> None:
     """Decode records of topic `workflows`."""
     for at, record in enumerate(chunk.records):
-        value = record.value()
+        value = record.value() or b""
         try:
-            result = _decode_result(value)  # type: ignore[arg-type] # None raises TypeError
-            if is_too_deep(value):  # type: ignore[arg-type]
+            result = _decode_result(value)
+            if is_too_deep(value):
                 raise ValueError("it is nested too deeply")
             parse_id(result.UserID), parse_id(result.ID)
-            if not value.isascii():  # type: ignore[union-attr] # bytes outside of the fields are not checked
-                value.decode()  # type: ignore[union-attr]
+            if not value.isascii():  # bytes outside of the fields are not checked
+                value.decode()
         except _NOT_PLAIN:
             _read_carefully(chunk, at, into)
 

@@ -87,6 +87,25 @@ def skip(topic: str, partition: int, *, to: int | None, lose_records: bool, dry_
 
 
 @click.command()
+@click.argument("topics", nargs=-1)
+@click.option(
+    "--lose-uncounted", is_flag=True, help="Go on although records of the former log were not counted."
+)
+@_dry_run
+def adopt(topics: tuple[str, ...], *, dry_run: bool, lose_uncounted: bool) -> None:
+    """Go on with another log, where a topic was created anew or moved to another cluster.
+
+    The processors refuse such a log until this is said, for all TOPICS if none is named. Numbers stay; the new log
+    is counted from where it begins, and what was counted before under the same EventKey does not count again.
+
+    Exit codes: 0 when done, 65 when records would be lost without --lose-uncounted, 78 when a setting is invalid.
+    """
+    from processor.operate.adopt import run_adopt
+
+    operate(lambda settings: run_adopt(settings, topics, dry_run=dry_run, lose_uncounted=lose_uncounted))
+
+
+@click.command()
 @click.option(
     "--switch", "step", flag_value="switch", help="Put the rebuilt tables in the place of the live ones."
 )

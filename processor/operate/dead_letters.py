@@ -1,7 +1,7 @@
 """`chronoverse-processor dead-letters list|show`; `replay` is in `operate.replay`."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -77,8 +77,11 @@ def reader(settings: ProcessorSettings) -> Iterator[ParkedReader]:
 def read_folded(parked: ParkedReader) -> dict[Origin, Parked]:
     """Read the whole topic."""
     with progress_bar("reading") as advance:
-        tell: Callable[[int], None] = lambda count: advance(count, "dead letters")  # noqa: E731 -- typed
-        return fold(parked.read(tell))
+
+        def note(count: int) -> None:
+            advance(count, "dead letters")
+
+        return fold(parked.read(note))
 
 
 def named(folded: dict[Origin, Parked], texts: Sequence[str]) -> list[Parked]:

@@ -71,7 +71,7 @@ def lookups(request: pytest.FixtureRequest) -> Iterator[Lookups]:
 @pytest.fixture(scope="module")
 def stores(clickhouse: LocalClickHouse) -> Iterator[tuple[Pool, Pool]]:
     """Connections to a database that the tests of a module share: each of them has a partition of its own."""
-    with pools(fresh_database(clickhouse.address), size=1) as opened:
+    with pools(fresh_database(clickhouse.address), size=4) as opened:
         yield opened
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.fence import freeze, is_frozen, raise_generation, release
+from processor.fence import freeze, is_frozen, release
 from processor.ledger import CheckpointMoved
 from processor.lineage_table import read_lineages
 from processor.model import Checkpoint
@@ -78,5 +78,5 @@ def test_a_released_topic_goes_on_under_the_next_generation(world):
 
 def test_a_generation_is_raised_step_by_step(world):
     at = checkpoint(world)
-    raise_generation(world.ledger, lineage(world).partition(0), 3)
+    world.ledger.raise_generation(lineage(world).partition(0), 3)
     assert checkpoint(world) == Checkpoint(at.next_offset, at.leader_epoch, generation=3)

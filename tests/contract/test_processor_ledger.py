@@ -3,103 +3,26 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID, uuid4
 
-import numpy as np
 import pytest
 
 from analytics.errors import LedgerBroken
-from processor.fold import TOTAL, Rows
-from processor.ledger import CheckpointMoved, Condition, Ledger, checkpoint_row
-from processor.model import Checkpoint, OffsetRange
-from tests.processor_world import fresh_database, pools, some_partition
+from processor.ledger import CheckpointMoved
+from processor.model import Checkpoint
+from tests.contract.ledger_world import MANY, PARTS, TOTALS, LedgerWorld
+from tests.processor_world import some_partition
 
 pytestmark = pytest.mark.integration
-
-MANY = 200_000  # rows: a join hands on 65,409 at a time
-_TOTALS = """
-SELECT sum(jobs), count() FROM analytics WHERE resolution = 'total' AND user_id = %(user)s
-"""
-_PARTS = """
-SELECT uniqExact(_part) FROM analytics WHERE user_id = %(user)s OR (workflow_id = %(id)s AND offset_delta != 0)
-"""
-_ROGUE = """
-INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, checkpoint_rows, offset_delta, next_offset) VALUES
-"""
-
-
-class World:
-    """A ledger, a partition of the test's own, and a user whose jobs are counted."""
-
-    def __init__(self, plain, columns):
-        self.plain, self.ledger = plain, Ledger(plain, columns)
-        self.partition, self.user = some_partition(), uuid4()
-
-    def rows(self, jobs, count=1):
-        """Rows of `count` workflows with so many jobs each."""
-        ids, zeros = np.arange(1, count + 1, dtype=np.uint64), np.zeros(count, np.int64)
-        hi, lo = (
-            np.full(count, half, np.uint64) for half in (self.user.int >> 64, self.user.int & 2**64 - 1)
-        )
-        return Rows(zeros + TOTAL, hi, lo, ids, ids, zeros, zeros, zeros + jobs, zeros, zeros, zeros)
-
-    def apply(self, first, end, rows=None, ghosts=0, generation=0):
-        at = Checkpoint(first, 4, generation)
-        return self.ledger.apply(self.partition, at, end, rows, leader_epoch=4, ghosts=ghosts)
-
-    def freeze(self, first, generation=0):
-        return self.ledger.freeze(self.partition, Checkpoint(first, 4, generation))
-
-    def insert(self, first, end, rows, token):
-        """The guarded insert alone, with any token."""
-        columns = checkpoint_row(self.partition.id, OffsetRange(first, end), leader_epoch=4)
-        tail = [np.zeros(len(rows.jobs), one.dtype) for one in columns[len(rows) :]]
-        both = zip(columns, [*rows, *tail], strict=True)
-        merged = [np.concatenate((one, more.astype(one.dtype))) for one, more in both]
-        self.ledger.insert(self.partition, merged, Condition(1, first, 0), token=token)
-
-    def use_up(self, token, *, started=1, first=0):
-        """Leave a token behind of which no row of the partition is there, as a server does that dies in between."""
-        elsewhere = checkpoint_row(uuid4(), OffsetRange(0, 1), started=1)
-        self.ledger.insert(self.partition, elsewhere, Condition(started, first, 0), token=token)
-
-    def write_rogue_row(self, started, delta, next_offset):
-        columns = [["checkpoint"], [UUID(int=0)], [self.partition.id], [0], [started], [delta], [next_offset]]
-        with self.plain.lend(10) as connection:
-            connection.insert(_ROGUE, columns)
-
-    def one_row(self, sql):
-        with self.plain.lend(10) as connection:
-            (row,) = connection.query(sql, {"user": self.user, "id": self.partition.id})
-        return row
-
-    @property
-    def next_offset(self):
-        found = self.ledger.checkpoint(self.partition)
-        return None if found is None else found.next_offset
-
-    @property
-    def jobs(self):
-        return self.one_row(_TOTALS)[0]
-
-
-@pytest.fixture(scope="module")
-def stores(clickhouse):
-    """Connections to a database that these tests share: each of them has a partition and a user of its own."""
-    with pools(fresh_database(clickhouse.address), size=4) as opened:
-        yield opened
 
 
 @pytest.fixture
 def world(stores):
-    return World(*stores)
+    return LedgerWorld(*stores)
 
 
 @pytest.fixture
 def begun(world):
-    """The same, begun at offset 0."""
-    world.ledger.begin(world.partition, 0, 0)
-    return world
+    return world.begun()
 
 
 # --- the beginning ---
@@ -136,7 +59,7 @@ def test_to_begin_a_partition_that_has_moved_on_returns_its_checkpoint(begun):
 def test_beginners_at_the_same_time_agree(stores):
     with ThreadPoolExecutor(4) as threads:
         for _ in range(3):
-            world, together = World(*stores), threading.Barrier(4)
+            world, together = LedgerWorld(*stores), threading.Barrier(4)
 
             def begin(low, world=world, together=together):
                 together.wait()
@@ -159,14 +82,14 @@ def test_apply_moves_the_checkpoint(begun):
 
 def test_apply_writes_the_numbers(begun):
     begun.apply(0, 7, begun.rows(jobs=3, count=5))
-    assert begun.one_row(_TOTALS) == (15, 5)
+    assert begun.one_row(TOTALS) == (15, 5)
 
 
 def test_numbers_and_checkpoint_are_one_part(begun):
     with begun.plain.lend(10) as connection:
         connection.query("SYSTEM STOP MERGES analytics")
         begun.apply(0, 7, begun.rows(jobs=1, count=MANY))
-        (parts,) = begun.one_row(_PARTS)
+        (parts,) = begun.one_row(PARTS)
         connection.query("SYSTEM START MERGES analytics")
     assert parts == 1
 
@@ -243,75 +166,6 @@ def test_after_that_the_next_token_is_right(begun):
     begun.use_up("0#0#0")
     assert [begun.apply(0, 7, begun.rows(jobs=1), ghosts=ghosts) for ghosts in (0, 1)] == [False, True]
     assert (begun.next_offset, begun.jobs) == (7, 1)
-
-
-# --- generations ---
-
-
-def test_a_frozen_partition_stays_where_it_is(begun):
-    begun.apply(0, 7)
-    assert begun.freeze(7) == Checkpoint(7, 4, generation=1) == begun.ledger.checkpoint(begun.partition)
-
-
-def test_what_was_prepared_before_a_partition_was_frozen_is_refused(begun):
-    begun.freeze(0)
-    with pytest.raises(CheckpointMoved):
-        begun.apply(0, 7, begun.rows(jobs=1))
-    assert (begun.next_offset, begun.jobs) == (0, 0)
-
-
-def test_a_frozen_partition_goes_on_in_the_next_generation(begun):
-    begun.freeze(0)
-    assert begun.apply(0, 7, begun.rows(jobs=1), generation=1)
-    assert (begun.next_offset, begun.jobs) == (7, 1)
-
-
-def test_a_partition_is_frozen_once(begun):
-    begun.freeze(0)
-    with pytest.raises(CheckpointMoved) as moved:
-        begun.freeze(0)
-    assert moved.value.checkpoint.generation == 1
-
-
-def test_a_partition_that_has_moved_on_is_not_frozen(begun):
-    begun.apply(0, 7)
-    with pytest.raises(CheckpointMoved):
-        begun.freeze(0)
-    assert begun.ledger.checkpoint(begun.partition) == Checkpoint(7, 4, generation=0)
-
-
-def test_a_ghost_token_does_not_keep_a_partition_from_being_frozen(begun):
-    begun.use_up("0#0#0")
-    assert begun.freeze(0).generation == 1
-
-
-def test_a_partition_that_came_with_a_generation_begins_in_it(world):
-    assert world.ledger.begin(world.partition, 5, 2) == Checkpoint(5, generation=2)
-    assert world.apply(5, 7, generation=2)
-
-
-def test_of_freezing_and_applying_at_the_same_time_one_passes(begun):
-    """Both find the checkpoint that they expect: the token tells them apart."""
-    together = threading.Barrier(2)
-
-    def attempt(action, *arguments):
-        together.wait()
-        try:
-            return bool(action(*arguments))
-        except CheckpointMoved:
-            return False
-
-    with ThreadPoolExecutor(2) as threads:
-        for generation in range(20):
-            first = begun.next_offset
-            applied = threads.submit(
-                attempt, begun.apply, first, first + 1, begun.rows(jobs=1), 0, generation
-            )
-            frozen = threads.submit(attempt, begun.freeze, first, generation)
-            assert {applied.result(), frozen.result()} == {True, False}
-            if not frozen.result():
-                begun.freeze(first + 1, generation)
-    assert begun.next_offset == begun.jobs
 
 
 # --- at the same time ---

@@ -2,18 +2,15 @@
 
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from tests.eventually import eventually
 from tests.faults.log import Event
 from tests.faults.world import FaultWorld
 from tests.processor_world import NOW_MS, as_value
+from tests.topic_reader import read_topic
 
 TOPIC = "analytics.dead_letter"
-PARTITIONS = 2
-
-
 MARKER = "OnlyTheRecordSaysThis"
 
 
@@ -41,24 +38,7 @@ class Letter(NamedTuple):
 
 def read_letters(world: FaultWorld) -> list[Letter]:
     """Every record of the topic."""
-    consumer = Consumer({
-        "bootstrap.servers": world.kafka.address,
-        "group.id": "reader",
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-        "log_level": 0,
-    })  # fmt: skip
-    consumer.assign([TopicPartition(TOPIC, number, 0) for number in range(PARTITIONS)])
-    letters, ends = [], 0
-    while ends < PARTITIONS:
-        message = consumer.poll(20)
-        assert message is not None, "the broker fell silent"
-        if message.error():
-            ends += 1
-        else:
-            letters.append(_letter(message))
-    consumer.close()
-    return letters
+    return [_letter(message) for message in read_topic(world.kafka.address, TOPIC)]
 
 
 def letters_by_origin(world: FaultWorld) -> dict[Origin, Letter]:

@@ -54,6 +54,11 @@ def jobs(first: int, count: int, **options: Any) -> list[Event]:
     return [job(number, **options) for number in range(first, first + count)]
 
 
+def jobs_in(partition: int, first: int, count: int) -> list[Event]:
+    """Jobs whose keys belong to this one of two partitions."""
+    return [one for one in jobs(first, 20 * count) if partition_of(one.key, 2) == partition][:count]
+
+
 def workflow_built(number: int) -> Event:
     return Event("analytics", built(workflow(number), UserID=user(number % 3)), workflow(number))
 

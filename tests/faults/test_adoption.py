@@ -1,34 +1,13 @@
 """An operator goes on with another log: a topic that was created anew, with repeats of what was counted before."""
 
-import subprocess
-import sys
-
 import pytest
 
 from tests.eventually import eventually
 from tests.faults.log import job, jobs, some_events
-from tests.faults.world import COUNTED, ROOT, recreate_topics
+from tests.faults.operators import Operator
+from tests.faults.world import COUNTED, recreate_topics
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-
-
-class Operator:
-    """Runs commands of `chronoverse-processor` in a world."""
-
-    def __init__(self, world):
-        self.world = world
-
-    def adopt(self, *options, crash=""):
-        module = ["tests.faults.crashing", crash] if crash else ["processor", "adopt", *options]
-        environment = self.world.environment() | {"PYTHONPATH": str(ROOT), "FAULT_COMMAND": "adopt"}
-        return subprocess.run(
-            [sys.executable, "-m", *module],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
 
 
 @pytest.fixture
@@ -66,15 +45,16 @@ def await_noted(world):
 def test_another_log_is_refused_until_it_is_adopted(world, operator):
     world.publish([*some_events(50, 100), job(1, EventKey="")])
     world.start().await_end(65)
-    assert operator.adopt().returncode == 0
+    assert operator.run("adopt").returncode == 0
     world.start()
     require_adopted(world)
 
 
 def test_a_dry_run_says_what_would_be_read_and_changes_nothing(world, operator):
     world.publish(jobs(0, 7))
-    told = operator.adopt("--dry-run")
-    assert (told.returncode, "7 records will be read" in told.stdout) == (0, True), told.stderr
+    told = operator.run("adopt", "--dry-run")
+    (there,) = (line for line in told.stdout.splitlines() if line.startswith("analytics\tis there\t"))
+    assert (told.returncode, there.endswith("\t0\t7")) == (0, True), told.stderr  # lost, to be read
     world.start().await_end(65)
 
 
@@ -89,9 +69,9 @@ def test_records_of_the_former_log_that_nobody_counted_are_not_lost_without_a_wo
         "INSERT INTO progress SELECT * REPLACE (end_offset + 3 AS end_offset, now64(3) AS updated_at) FROM progress FINAL"
     )
     recreate_topics(world.admin, world.kafka.address, 2, ["analytics"])
-    refused = Operator(world).adopt()
+    refused = Operator(world).run("adopt")
     assert (refused.returncode, "6 records of analytics were not counted" in refused.stderr) == (65, True)
-    assert Operator(world).adopt("--lose-uncounted").returncode == 0
+    assert Operator(world).run("adopt", "--lose-uncounted").returncode == 0
     world.publish(jobs(40, 20))
     world.start()
     world.await_applied(world.ends().total() + 50)
@@ -103,10 +83,15 @@ def test_records_of_the_former_log_that_nobody_counted_are_not_lost_without_a_wo
 )
 def test_an_adoption_that_was_killed_is_made_again(world, operator, point):
     world.publish(some_events(50, 100))
-    assert operator.adopt(crash=point).returncode == -9
-    assert operator.adopt().returncode == 0
+    assert operator.run("adopt", crash=point).returncode == -9
+    assert operator.run("adopt").returncode == 0
     world.start()
     require_adopted(world)
+
+
+def test_a_topic_that_is_not_counted_is_named(world, operator):
+    told = operator.run("adopt", "analitics")
+    assert (told.returncode, "no such topic is counted: analitics" in told.stderr) == (65, True)
 
 
 def test_without_another_log_there_is_nothing_to_adopt(make_world):
@@ -114,4 +99,4 @@ def test_without_another_log_there_is_nothing_to_adopt(make_world):
     world.publish(jobs(0, 5))
     world.start()
     world.require_exact()
-    assert "Nothing to adopt" in Operator(world).adopt().stdout
+    assert "Nothing to adopt" in Operator(world).run("adopt").stdout

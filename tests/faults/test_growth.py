@@ -5,8 +5,12 @@ import time
 
 import pytest
 
+from processor.fence import freeze
+from processor.ledger import Ledger
+from processor.lineage_table import read_lineages
 from tests.eventually import eventually
 from tests.faults.log import job, jobs, lines, some_events, workflow_built
+from tests.processor_world import pools
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -85,6 +89,21 @@ def test_a_topic_that_grows_again_before_it_was_through_with_the_first_time(coun
     counted.publish(some_events(100, 200))
     restart(counted)
     counted.require_exact()
+
+
+def test_a_topic_that_a_killed_command_left_frozen_before_it_was_through_with_its_growth(counted):
+    """Processors bring it into another generation by themselves, and the borders stay where they are."""
+    counted.add_partitions(3)
+    counted.publish(some_events(50, 100))
+    first = restart(counted)
+    eventually(lambda: (3,) in generations(counted), within_s=60)
+    first.kill()
+    with pools(counted.settings, size=2) as (plain, columns):
+        freeze(Ledger(plain, columns), read_lineages(plain)["analytics"])
+    counted.publish(some_events(0, 200))
+    restart(counted)
+    counted.require_exact()
+    assert generations(counted) == [(2,), (3,), (3,)]
 
 
 def test_workflows_and_lines_that_moved_are_known(counted):

@@ -6,8 +6,6 @@ Each test has two promises behind it: the index of a batch is synced before its 
 import json
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ from sandbox.clickhouse import LocalClickHouse
 from sandbox.ports import LOCALHOST, free_port
 from tests.eventually import eventually
 from tests.faults.log import jobs, lines, some_events
+from tests.faults.operators import Operator
 from tests.faults.proxy import ClickHouseProxy
 from tests.faults.world import FaultWorld
 from tests.processor_world import pools
@@ -226,10 +225,7 @@ def test_index_rows_that_are_gone_before_their_numbers_came_are_written_again(co
 
 def audit(world: FaultWorld) -> tuple[int, list[dict[str, str]]]:
     """The exit code of `chronoverse-processor audit`, and its findings."""
-    command = [sys.executable, "-P", "-m", "processor", "audit", "--json"]
-    done = subprocess.run(
-        command, env=world.environment(), capture_output=True, text=True, timeout=60, check=False
-    )
+    done = Operator(world).run("audit", "--json")
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)["findings"]
 

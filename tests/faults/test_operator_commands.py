@@ -1,8 +1,6 @@
 """An operator goes on where the log lost records: killed at any step, the numbers are those of what was there."""
 
 import signal
-import subprocess
-import sys
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -12,10 +10,9 @@ from processor.index_rows import IndexRows
 from processor.lineage_table import read_lineages
 from processor.skipping import STEPS
 from processor.topics import end_offsets
-from sandbox.partitioner import partition_of
 from tests.eventually import eventually
-from tests.faults.log import jobs, lines, some_events
-from tests.faults.world import ROOT
+from tests.faults.log import jobs_in, lines, some_events
+from tests.faults.operators import Operator
 from tests.processor_world import HORIZON_MS, gathered, pools
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -23,34 +20,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 PLACE = ("analytics", "0")
 
 
-def jobs_in(number, first, count):
-    """Jobs whose keys belong to this partition."""
-    return [one for one in jobs(first, 20 * count) if partition_of(one.key, 2) == number][:count]
-
-
-class Operator:
-    """Runs commands of `chronoverse-processor` in a world."""
-
-    def __init__(self, world):
-        self.world = world
-
-    def run(self, *command, dying_at=None):
-        module = ["processor"] if dying_at is None else ["tests.dying_command", str(dying_at)]
-        return subprocess.run(
-            [sys.executable, "-m", *module, *command],
-            env=self.world.environment() | {"PYTHONPATH": str(ROOT)},
-            capture_output=True, text=True, timeout=90, check=False,
-        )  # fmt: skip
-
-    def skip(self, *options, **how):
-        return self.run("skip", *PLACE, *options, **how)
-
-
 class Lossy:
     """A world in which the log of `analytics/0` loses records before they are counted."""
 
     def __init__(self, world):
         self.world, self.operator = world, Operator(world)
+
+    def skip(self, *options, **how):
+        return self.operator.run("skip", *PLACE, *options, **how)
 
     def publish(self, events):
         self.world.publish(events)
@@ -119,7 +96,7 @@ def require_refused(told, *words):
 
 def test_the_partition_goes_on_behind_what_was_lost(lossy):
     first = lossy.checkpoint
-    told = lossy.operator.skip()
+    told = lossy.skip()
     assert (told.returncode, lossy.checkpoint, lossy.gaps()) == (
         0,
         first + 10,
@@ -131,7 +108,7 @@ def test_the_partition_goes_on_behind_what_was_lost(lossy):
 def test_events_that_were_lost_count_when_they_are_published_again(lossy):
     """Index rows of the gap, as a processor leaves them that dies between index and numbers, are no evidence."""
     write_rows(lossy, jobs_in(0, 1_000, 10), lossy.checkpoint)
-    assert lossy.operator.skip().returncode == 0
+    assert lossy.skip().returncode == 0
     lossy.publish(jobs_in(0, 1_000, 10))
     lossy.require_right()
 
@@ -149,8 +126,8 @@ def write_rows(lossy, events, first):
 def test_a_skip_that_was_killed_is_finished_by_the_next_one(lossy, step):
     first = lossy.checkpoint
     write_rows(lossy, jobs_in(0, 1_000, 10), first)
-    assert lossy.operator.skip(dying_at=step).returncode == -signal.SIGKILL
-    told = lossy.operator.skip()
+    assert lossy.skip(dying_at=step).returncode == -signal.SIGKILL
+    told = lossy.skip()
     assert (told.returncode, lossy.checkpoint, lossy.gaps()) == (
         0,
         first + 10,
@@ -163,21 +140,21 @@ def test_a_skip_that_was_killed_is_finished_by_the_next_one(lossy, step):
 @pytest.mark.parametrize("step", [3, 5, 6])
 def test_a_processor_that_starts_after_a_skip_was_killed_counts_nothing_wrong(lossy, step):
     """It goes on by itself after the grace time, or halts again where the log holds nothing."""
-    assert lossy.operator.skip(dying_at=step).returncode == -signal.SIGKILL
+    assert lossy.skip(dying_at=step).returncode == -signal.SIGKILL
     worker = lossy.world.start()
     eventually(
         lambda: "partition_opened" in worker.log_text or "partition_halted" in worker.log_text, within_s=60
     )
-    told = lossy.operator.skip()
+    told = lossy.skip()
     assert told.returncode in (0, 65), told.stderr
     worker.stop()
     lossy.require_right()
 
 
 def test_skipping_again_changes_nothing(lossy):
-    assert lossy.operator.skip().returncode == 0
+    assert lossy.skip().returncode == 0
     at = lossy.checkpoint
-    require_refused(lossy.operator.skip(), "nothing is lost")
+    require_refused(lossy.skip(), "nothing is lost")
     assert lossy.checkpoint == at
 
 
@@ -186,7 +163,7 @@ def test_processors_of_the_other_partitions_go_on_meanwhile(lossy):
     worker = lossy.world.start(PROCESSOR_GROWTH_GRACE="10m")
     eventually(lambda: "partition_halted" in worker.log_text, within_s=60)
     lossy.world.publish([*lines(500, 0, 50), *jobs_in(1, 3_000, 50)])
-    assert lossy.operator.skip().returncode == 0
+    assert lossy.skip().returncode == 0
     lossy.world.publish(jobs_in(1, 4_000, 50))
     missing = 10 + 10  # the gap is passed, its partition is halted until the processor starts again
     eventually(lambda: lossy.world.applied() >= lossy.world.ends().total() - missing + 10, within_s=60)
@@ -201,18 +178,18 @@ def test_it_refuses_where_nothing_is_lost(make_world):
     lossy = Lossy(make_world())
     lossy.publish(jobs_in(0, 0, 10))
     lossy.count()
-    require_refused(lossy.operator.skip(), "nothing is lost")
+    require_refused(lossy.skip(), "nothing is lost")
 
 
 def test_it_refuses_to_lose_records_that_the_log_holds(lossy):
     target = lossy.checkpoint + 13
-    require_refused(lossy.operator.skip("--to", str(target)), "up to 3 records", "--lose-records")
+    require_refused(lossy.skip("--to", str(target)), "up to 3 records", "--lose-records")
     assert lossy.gaps() == []
 
 
 def test_records_are_given_up_when_it_is_said(lossy):
     first = lossy.checkpoint
-    told = lossy.operator.skip("--to", str(first + 13), "--lose-records")
+    told = lossy.skip("--to", str(first + 13), "--lose-records")
     assert (told.returncode, lossy.gaps()) == (0, [(first, first + 13, True)]), told.stderr
     del lossy.world.log.events[-10:-7]
     lossy.require_right()
@@ -227,8 +204,8 @@ def test_giving_up_records_may_be_killed(make_world, step):
     first = lossy.checkpoint
     lossy.publish(jobs_in(0, 1_000, 10))
     options = "--to", str(first + 4), "--lose-records"
-    assert lossy.operator.skip(*options, dying_at=step).returncode == -signal.SIGKILL
-    told = lossy.operator.skip(*options)
+    assert lossy.skip(*options, dying_at=step).returncode == -signal.SIGKILL
+    told = lossy.skip(*options)
     assert told.returncode in (0, 65), told.stderr
     assert (lossy.checkpoint, lossy.gaps()) == (first + 4, [(first, first + 4, True)]), told.stderr
     del lossy.world.log.events[-10:-6]
@@ -238,7 +215,7 @@ def test_giving_up_records_may_be_killed(make_world, step):
 
 @pytest.mark.parametrize(("to", "words"), [("0", "makes no sense"), ("999999", "makes no sense")])
 def test_an_offset_that_is_behind_or_beyond_the_log_is_refused(lossy, to, words):
-    require_refused(lossy.operator.skip("--to", to, "--lose-records"), words)
+    require_refused(lossy.skip("--to", to, "--lose-records"), words)
 
 
 def test_nothing_is_given_up_that_a_processor_reads(make_world):
@@ -249,14 +226,12 @@ def test_nothing_is_given_up_that_a_processor_reads(make_world):
     reported = "SELECT count() FROM progress FINAL WHERE topic = 'analytics'"
     eventually(lambda: lossy.world.query(reported) == [(2,)], within_s=30)
     lossy.publish(jobs_in(0, 77, 1))
-    require_refused(
-        lossy.operator.skip("--to", str(lossy.end), "--lose-records"), "a processor reads analytics/0"
-    )
+    require_refused(lossy.skip("--to", str(lossy.end), "--lose-records"), "a processor reads analytics/0")
 
 
 def test_a_dry_run_moves_nothing(lossy):
     before = lossy.checkpoint
-    told = lossy.operator.skip("--dry-run")
+    told = lossy.skip("--dry-run")
     assert (told.returncode, "offsets that the log has lost\t10" in told.stdout) == (0, True), told.stderr
     assert (lossy.checkpoint, lossy.gaps()) == (before, [])
 
@@ -277,65 +252,14 @@ def test_status_and_audit_say_that_the_partition_is_out_of_range(lossy):
 
 def test_rows_that_a_stuck_processor_writes_into_the_gap_are_found_and_removed(lossy):
     first = lossy.checkpoint
-    assert lossy.operator.skip().returncode == 0
+    assert lossy.skip().returncode == 0
     write_rows(lossy, jobs_in(0, 1_000, 10), first)
     audit = lossy.operator.run("audit")
     assert (audit.returncode, "in the gap of analytics/0" in audit.stdout) == (65, True)
-    assert "index rows were removed" in lossy.operator.skip().stdout
+    assert "index rows were removed" in lossy.skip().stdout
     lossy.publish(jobs_in(0, 1_000, 10))
     lossy.require_right()
 
 
 def test_a_gap_keeps_from_rebuilding(lossy):
     require_refused(lossy.operator.run("rebuild"), "begins at offset", "would be lost")
-
-
-# --- rebuild ---
-
-
-@pytest.mark.parametrize("point", ["before-index", "after-index"])
-def test_a_processor_that_was_stuck_since_before_a_switch_applies_nothing(make_world, point):
-    """The index rows of its batch may be in the old tables, so its numbers must not come into the new ones."""
-    world = make_world()
-    world.publish(some_events(0, 60))
-    worker = world.start()
-    world.require_exact()
-    worker.stop()
-    operator = Operator(world)
-    told = operator.run("rebuild")
-    assert told.returncode == 0, told.stderr
-    stuck = world.start(crash=f"{point}@analytics=stop")
-    world.publish(jobs_in(0, 1_000, 20))
-    eventually(lambda: stuck.is_paused, within_s=60)
-    told = operator.run("rebuild", "--switch")
-    assert told.returncode == 0, told.stderr
-    stuck.resume()
-    world.require_exact()
-    world.publish(jobs_in(0, 1_000, 20))
-    world.require_exact()
-    told = operator.run("audit")
-    assert told.returncode == 0, told.stdout
-
-
-def test_a_topic_that_has_grown_is_rebuilt_as_it_was_counted(make_world):
-    """Keys have moved, and repeats with them: the rebuild compares them in the same order."""
-    world = make_world()
-    world.publish(some_events(0, 80))
-    worker = world.start()
-    world.require_exact()
-    world.add_partitions(3)
-    world.publish([*some_events(40, 80), *some_events(0, 20)])
-    world.require_exact()
-    eventually(
-        lambda: world.query("SELECT uniqExact(topic) FROM lineage WHERE partitions = 3") == [(3,)],
-        within_s=60,
-    )
-    worker.stop()
-    world.query("TRUNCATE TABLE event_keys")
-    operator = Operator(world)
-    for command in (("rebuild",), ("rebuild", "--switch"), ("audit",)):
-        told = operator.run(*command)
-        assert told.returncode == 0, told.stdout + told.stderr
-    world.start()
-    world.publish(some_events(0, 120))
-    world.require_exact()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
 
 from sandbox.applied import COUNTED_TOPICS, Applied, AppliedReader
 from sandbox.directory import SandboxDirectory
@@ -19,6 +18,7 @@ from sandbox.records import CorpusRecord, read_corpus
 from sandbox.stack import PARTITIONS, Stack, StackOptions
 from sandbox.totals import Answers, Asker, ExpectedTotals
 from tests.eventually import eventually
+from tests.topic_reader import read_topic
 
 COUNT_WITHIN_S = 240.0
 
@@ -103,7 +103,8 @@ class StackUnderTest:
     def dead_letters(self) -> Counter[Origin]:
         """How often each record lies in the dead-letter topic; every one must say why."""
         found: Counter[Origin] = Counter()
-        for headers in read_headers(self.running.kafka, "analytics.dead_letter"):
+        for message in read_topic(self.running.kafka, "analytics.dead_letter"):
+            headers = dict(message.headers() or [])
             assert headers["dead_letter.reason"]
             topic, partition, offset = (
                 headers[f"dead_letter.{name}"].decode() for name in ("topic", "partition", "offset")
@@ -142,25 +143,3 @@ def as_json(record: CorpusRecord) -> dict[str, object]:
     if record.value_b64 is None:
         del fields["value_b64"]
     return fields
-
-
-def read_headers(bootstrap: str, topic: str) -> list[dict[str, bytes]]:
-    """The headers of every record of a topic with two partitions."""
-    consumer = Consumer({
-        "bootstrap.servers": bootstrap,
-        "group.id": "reader-of-headers",
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-        "fetch.wait.max.ms": 50,
-    })  # fmt: skip
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
-    headers, ends = [], 0
-    while ends < PARTITIONS:
-        message = consumer.poll(10)
-        assert message is not None, "the broker fell silent"
-        if message.error():
-            ends += 1
-        else:
-            headers.append(dict(message.headers() or []))
-    consumer.close()
-    return headers

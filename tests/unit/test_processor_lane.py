@@ -9,16 +9,8 @@ from processor.ledger import CheckpointMoved
 from processor.lineage_table import TopicGrew
 from processor.model import Checkpoint
 from processor.source import at_once
-from tests.processor_world import (
-    FakeRecord,
-    LaneWorld,
-    PatientExecutor,
-    ScriptedWriter,
-    as_value,
-    finished_job,
-    opened,
-    records,
-)
+from tests.lane_world import LaneWorld, PatientExecutor, ScriptedWriter, opened
+from tests.processor_world import FakeRecord, as_value, finished_job, records
 
 AWAY = StoreUnavailable("ClickHouse is away")
 

@@ -7,7 +7,7 @@ from analytics.errors import LedgerBroken, LogMismatch, StoreUnavailable
 from processor.lane import out_of_range
 from processor.ledger import CheckpointMoved
 from processor.model import Checkpoint
-from tests.processor_world import LaneWorld, PatientExecutor, ScriptedWriter, opened
+from tests.lane_world import LaneWorld, PatientExecutor, ScriptedWriter, opened
 
 AWAY = StoreUnavailable("ClickHouse is away")
 MOVED = CheckpointMoved(Checkpoint(9))
