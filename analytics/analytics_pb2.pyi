@@ -16,18 +16,20 @@ class GetUserAnalyticsRequest(_message.Message):
     def __init__(self, user_id: _Optional[str] = ...) -> None: ...
 
 class GetUserAnalyticsResponse(_message.Message):
-    __slots__ = ("total_workflows", "total_jobs", "total_joblogs", "total_job_execution_duration", "freshness")
+    __slots__ = ("total_workflows", "total_jobs", "total_joblogs", "total_job_execution_duration", "freshness", "cache_max_age")
     TOTAL_WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_JOBS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_JOBLOGS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_JOB_EXECUTION_DURATION_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    CACHE_MAX_AGE_FIELD_NUMBER: _ClassVar[int]
     total_workflows: int
     total_jobs: int
     total_joblogs: int
     total_job_execution_duration: int
     freshness: Freshness
-    def __init__(self, total_workflows: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., total_job_execution_duration: _Optional[int] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ...) -> None: ...
+    cache_max_age: _duration_pb2.Duration
+    def __init__(self, total_workflows: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., total_job_execution_duration: _Optional[int] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ..., cache_max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class GetWorkflowAnalyticsRequest(_message.Message):
     __slots__ = ("user_id", "workflow_id")
@@ -38,18 +40,20 @@ class GetWorkflowAnalyticsRequest(_message.Message):
     def __init__(self, user_id: _Optional[str] = ..., workflow_id: _Optional[str] = ...) -> None: ...
 
 class GetWorkflowAnalyticsResponse(_message.Message):
-    __slots__ = ("workflow_id", "total_job_execution_duration", "total_jobs", "total_joblogs", "freshness")
+    __slots__ = ("workflow_id", "total_job_execution_duration", "total_jobs", "total_joblogs", "freshness", "cache_max_age")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     TOTAL_JOB_EXECUTION_DURATION_FIELD_NUMBER: _ClassVar[int]
     TOTAL_JOBS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_JOBLOGS_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    CACHE_MAX_AGE_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     total_job_execution_duration: int
     total_jobs: int
     total_joblogs: int
     freshness: Freshness
-    def __init__(self, workflow_id: _Optional[str] = ..., total_job_execution_duration: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ...) -> None: ...
+    cache_max_age: _duration_pb2.Duration
+    def __init__(self, workflow_id: _Optional[str] = ..., total_job_execution_duration: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ..., cache_max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Freshness(_message.Message):
     __slots__ = ("as_of_time", "age", "stale")
