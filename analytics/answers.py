@@ -1,16 +1,22 @@
 """From totals to messages: pure, and the only place where numbers meet the widths of the contract."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from analytics.analytics_pb2 import Freshness, GetUserAnalyticsResponse, GetWorkflowAnalyticsResponse
-from analytics.queries import Totals
-from analytics.requests import WorkflowKey
+from analytics.model import Totals, WorkflowKey
 
 _UINT32_MAX: Final = 2**32 - 1
 _UINT64_MAX: Final = 2**64 - 1
+
+
+class Standing(NamedTuple):
+    """How old numbers are, and for how many seconds they may be answered from a cache."""
+
+    freshness: Freshness
+    cache_max_age_s: int
 
 
 def saturate_uint32(number: int) -> int:
@@ -23,25 +29,27 @@ def saturate_uint64(number: int) -> int:
     return min(max(number, 0), _UINT64_MAX)
 
 
-def user_answer(totals: Totals, freshness: Freshness) -> GetUserAnalyticsResponse:
+def user_answer(totals: Totals, standing: Standing) -> GetUserAnalyticsResponse:
     """Return the answer of GetUserAnalytics."""
     return GetUserAnalyticsResponse(
         total_workflows=saturate_uint32(totals.workflows),
         total_jobs=saturate_uint64(totals.jobs),
         total_joblogs=saturate_uint64(totals.log_lines),
         total_job_execution_duration=saturate_uint64(totals.execution_seconds),
-        freshness=freshness,
+        freshness=standing.freshness,
+        cache_max_age=Duration(seconds=standing.cache_max_age_s),
     )
 
 
-def workflow_answer(key: WorkflowKey, totals: Totals, freshness: Freshness) -> GetWorkflowAnalyticsResponse:
+def workflow_answer(key: WorkflowKey, totals: Totals, standing: Standing) -> GetWorkflowAnalyticsResponse:
     """Return the answer of GetWorkflowAnalytics, with the workflow's id in canonical spelling."""
     return GetWorkflowAnalyticsResponse(
         workflow_id=str(key.workflow_id),
         total_job_execution_duration=saturate_uint64(totals.execution_seconds),
         total_jobs=saturate_uint32(totals.jobs),
         total_joblogs=saturate_uint64(totals.log_lines),
-        freshness=freshness,
+        freshness=standing.freshness,
+        cache_max_age=Duration(seconds=standing.cache_max_age_s),
     )
 
 

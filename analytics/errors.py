@@ -3,7 +3,8 @@
 AnalyticsError
 ├── Retryable            the same call may succeed later; nothing was done, or doing it again is harmless
 │   ├── StoreUnavailable     ClickHouse cannot be reached, or broke the connection
-│   └── StoreTimeout         ClickHouse did not answer in time: the outcome of a write is unknown
+│   ├── StoreTimeout         ClickHouse did not answer in time: the outcome of a write is unknown
+│   └── Overloaded           so many callers wait already that the answer would come too late
 ├── CallerError          the caller must change the request
 │   ├── InvalidField         a field breaks a rule; both are named
 │   ├── MalformedRequest     the bytes are no message of the expected type
@@ -35,6 +36,14 @@ class StoreUnavailable(Retryable):
 
 class StoreTimeout(Retryable):
     """ClickHouse did not answer in time; the outcome of a write is unknown."""
+
+
+class Overloaded(Retryable):
+    """So many callers wait already that the answer would come too late. `retry_after_s`: when to try again."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class CallerError(AnalyticsError):

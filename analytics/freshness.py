@@ -13,8 +13,8 @@ import structlog
 
 from analytics import queries
 from analytics.errors import Retryable, StoreTimeout
-from analytics.lookups import QueryRunner
 from analytics.queries import Progress
+from analytics.reads import QueryRunner
 from analytics.store.pool import StatementFailed
 
 TOPICS: Final = ("analytics", "workflows", "job_logs")

@@ -4,6 +4,7 @@ The only place where gRPC status codes appear.
 """
 
 import asyncio
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import grpc
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc import StatusCode, aio
@@ -51,6 +53,7 @@ VERDICTS: Final[Mapping[type[Exception], Verdict]] = {
     errors.StoreTimeout: Verdict(
         StatusCode.DEADLINE_EXCEEDED, "STORE_TIMEOUT", "the database did not answer in time; try again"
     ),
+    errors.Overloaded: Verdict(StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     Exception: Verdict(StatusCode.INTERNAL, "INTERNAL", "internal error; the service has logged it"),
 }
 """The one table of error to code. An error counts as the nearest of its base classes that is listed."""
@@ -62,12 +65,16 @@ def verdict_on(error: Exception) -> Verdict:
 
 
 def status_of(error: Exception) -> grpc.Status:
-    """Return the status for the error: code, words, ErrorInfo, and BadRequest for a field."""
+    """Return the status for the error: code, words, ErrorInfo; BadRequest for a field, RetryInfo for an overload."""
     code, reason, words = verdict_on(error)
     details: list[AnyMessage] = [_packed(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))]
     if isinstance(error, errors.InvalidField):
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.rule)
         details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
+    if isinstance(error, errors.Overloaded):
+        delay = Duration()
+        delay.FromMilliseconds(math.ceil(error.retry_after_s * 1000))
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     status = status_pb2.Status(code=code.value[0], message=words or str(error), details=details)
     return rpc_status.to_status(status)
 
@@ -142,8 +149,8 @@ class TranslateErrors(Around):
 
 
 def _log_fault(method: str, error: Exception) -> None:
-    if isinstance(error, errors.CallerError):
-        return
+    if isinstance(error, errors.CallerError | errors.Overloaded):
+        return  # a metric counts the overload: a line for each would make it worse
     if isinstance(error, errors.Retryable):
         _log.warning("store_failed", method=method, error=str(error))
     else:

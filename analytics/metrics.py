@@ -22,6 +22,15 @@ GRPC_REQUEST_SECONDS: Final = Histogram(
     ("method",),
     buckets=_REQUEST_BUCKETS,
 )
+LOOKUP_KEYS: Final = Histogram(
+    "analytics_lookup_keys", "Keys of concurrent lookups in one query.", buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+)
+LOOKUP_SECONDS: Final = Histogram(
+    "analytics_lookup_seconds", "Time of such a query.", buckets=_REQUEST_BUCKETS
+)
+LOOKUPS_REFUSED: Final = Counter(
+    "analytics_lookups_refused", "Lookups refused because too many callers waited already."
+)
 
 
 def serve_metrics(port: int | None) -> None:

@@ -4,23 +4,13 @@ All functions block, only read, and may be repeated. They raise StoreUnavailable
 StatementFailed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
-from uuid import UUID
 
+from analytics.model import Totals, WorkflowKey
 from analytics.store.pool import Connection
 
-_ALL_WORKFLOWS: Final = UUID(int=0)  # marks the row that sums over all workflows of a user
 _SHORTEST_S: Final = 0.001  # zero would mean without limit
-
-
-class Totals(NamedTuple):
-    """All-time sums of a user or of a workflow."""
-
-    workflows: int = 0
-    jobs: int = 0
-    execution_seconds: int = 0
-    log_lines: int = 0
 
 
 class Progress(NamedTuple):
@@ -32,27 +22,20 @@ class Progress(NamedTuple):
     as_of_ms: int
 
 
-def user_totals(connection: Connection, user_id: UUID, within_s: float) -> Totals | None:
-    """Return the totals over all workflows of a user; None when nothing was counted for that user."""
-    return workflow_totals(connection, user_id, _ALL_WORKFLOWS, within_s)
-
-
 _TOTALS = """
-SELECT sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines)
+SELECT user_id, workflow_id, sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines)
 FROM analytics
-WHERE resolution = 'total' AND user_id = %(user_id)s AND workflow_id = %(workflow_id)s
+WHERE resolution = 'total' AND (user_id, workflow_id) IN %(keys)s
 GROUP BY user_id, workflow_id
 """
 
 
-def workflow_totals(
-    connection: Connection, user_id: UUID, workflow_id: UUID, within_s: float
-) -> Totals | None:
-    """Return the totals of a workflow; None when nothing was counted for that workflow under that user."""
-    rows = connection.query(
-        _TOTALS, {"user_id": user_id, "workflow_id": workflow_id}, settings=_point_read(within_s)
-    )
-    return Totals(*rows[0]) if rows else None
+def totals(
+    connection: Connection, keys: Sequence[WorkflowKey], within_s: float
+) -> Mapping[WorkflowKey, Totals]:
+    """Return the totals of workflows, and of users under ALL_WORKFLOWS; a key for which nothing was counted is absent."""
+    rows = connection.query(_TOTALS, {"keys": tuple(keys)}, settings=_point_read(within_s))
+    return {WorkflowKey(user_id, workflow_id): Totals(*sums) for user_id, workflow_id, *sums in rows}
 
 
 _PROGRESS = """

@@ -1,23 +1,17 @@
 """From message to validated query: the only place where the ids of a request are read."""
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from analytics.analytics_pb2 import GetUserAnalyticsRequest, GetWorkflowAnalyticsRequest
 from analytics.errors import InvalidField
+from analytics.model import WorkflowKey
 
 NIL: Final = UUID(int=0)
 _LONGEST_SPELLING: Final = 41  # 32 digits, 7 hyphens, 2 braces
 # As Postgres reads them: a hyphen may follow any group of four digits, braces may surround the whole.
 _UUID: Final = re.compile(r"(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}")
-
-
-class WorkflowKey(NamedTuple):
-    """A workflow and its owner."""
-
-    user_id: UUID
-    workflow_id: UUID
 
 
 def parse_user(request: GetUserAnalyticsRequest) -> UUID:

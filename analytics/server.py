@@ -19,7 +19,8 @@ from analytics.auth import Identify, TokenVerifier, allow_everyone, load_public_
 from analytics.errors import CannotListen
 from analytics.freshness import FreshnessReader
 from analytics.interceptors import Admit, Decode, Measure, TranslateErrors
-from analytics.lookups import Lookups, QueryRunner, StoreLookups
+from analytics.lookups import Lookups, StoreLookups
+from analytics.reads import QueryRunner
 from analytics.service import AnalyticsService, AsOf
 from analytics.settings import InvalidSettings, ServiceSettings
 
@@ -81,7 +82,10 @@ async def serve(settings: ServiceSettings, stop: asyncio.Event | None = None) ->
     progress_reads = QueryRunner(settings, size=1, timeout_s=settings.grpc_request_timeout)
     freshness = FreshnessReader(progress_reads)
     try:
-        server = AnalyticsServer(settings, StoreLookups(reads), freshness.as_of_ms, identify)
+        lookups = StoreLookups(
+            reads, parallel=settings.clickhouse_pool_size, most_waiting=settings.analytics_max_waiting
+        )
+        server = AnalyticsServer(settings, lookups, freshness.as_of_ms, identify)
         await _run(server, freshness, stop, settings)
     finally:
         reads.close()

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 
 from analytics.auth import Identify, TokenVerifier
 from analytics.lookups import Lookups
-from analytics.queries import Totals
+from analytics.model import ALL_WORKFLOWS, Totals, WorkflowKey
 from analytics.server import AnalyticsServer
 from analytics.settings import ServiceSettings
 
@@ -58,13 +58,9 @@ class FakeLookups:
         self.workflows: dict[tuple[UUID, UUID], Totals] = {}
         self.within_s: list[float] = []
 
-    async def user_totals(self, user_id: UUID, *, within_s: float) -> Totals | None:
+    async def totals(self, key: WorkflowKey, *, within_s: float) -> Totals | None:
         self.within_s.append(within_s)
-        return self.users.get(user_id)
-
-    async def workflow_totals(self, user_id: UUID, workflow_id: UUID, *, within_s: float) -> Totals | None:
-        self.within_s.append(within_s)
-        return self.workflows.get((user_id, workflow_id))
+        return self.users.get(key.user_id) if key.workflow_id == ALL_WORKFLOWS else self.workflows.get(key)
 
 
 class FailingLookups:
@@ -73,10 +69,7 @@ class FailingLookups:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def user_totals(self, user_id: UUID, *, within_s: float) -> Totals | None:
-        raise self._error
-
-    async def workflow_totals(self, user_id: UUID, workflow_id: UUID, *, within_s: float) -> Totals | None:
+    async def totals(self, key: WorkflowKey, *, within_s: float) -> Totals | None:
         raise self._error
 
 

@@ -6,8 +6,9 @@ one of ours at this edge: `StoreUnavailable`, `StoreTimeout`, or `StatementFaile
 
 import queue
 import random
+import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from clickhouse_driver import Client
@@ -117,6 +118,11 @@ class Connection:
         """Send columns of equal length to an INSERT statement. Retry only what is harmless to write twice."""
         with _driver_errors():
             self._client.execute(sql, columns, columnar=True, settings=settings)
+
+    def interrupt(self) -> None:
+        """Break the statement that another thread is waiting for, which gets StoreUnavailable; the server cancels it."""
+        with suppress(OSError, AttributeError):  # there is no socket, or no longer
+            self._client.connection.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Drop the connection; a statement that still runs is cancelled by the server when it notices."""

@@ -7,8 +7,9 @@ import pytest
 from grpc import aio
 
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
-from analytics.lookups import Lookups, QueryRunner, StoreLookups
-from analytics.queries import Totals
+from analytics.lookups import Lookups, StoreLookups
+from analytics.model import Totals
+from analytics.reads import QueryRunner
 from analytics.settings import Settings
 from analytics.store.pool import Connection, Pool
 from sandbox.clickhouse import LocalClickHouse
@@ -64,7 +65,7 @@ def lookups(request: pytest.FixtureRequest) -> Iterator[Lookups]:
         insert_totals(settings, user_id, workflow_id, totals)
     insert_other_resolutions(settings, USER, WORKFLOW)
     runner = QueryRunner(settings, size=2, timeout_s=5)
-    yield StoreLookups(runner)
+    yield StoreLookups(runner, parallel=2, most_waiting=100)
     runner.close()
 
 

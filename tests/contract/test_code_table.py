@@ -5,6 +5,7 @@ import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode, aio
 
 from analytics import analytics_pb2 as pb
@@ -160,7 +161,9 @@ async def test_zeros_for_unknown_users(lookups):
     ):
         stub = AnalyticsServiceStub(channel)
         answer = await stub.GetUserAnalytics(pb.GetUserAnalyticsRequest(user_id=nobody), metadata=sent)
-        assert answer == pb.GetUserAnalyticsResponse(freshness=pb.Freshness(stale=True))
+        assert answer == pb.GetUserAnalyticsResponse(
+            freshness=pb.Freshness(stale=True), cache_max_age=Duration(seconds=30)
+        )
         request = pb.GetWorkflowAnalyticsRequest(user_id=nobody, workflow_id=str(WORKFLOW))
         assert await failure(stub.GetWorkflowAnalytics(request, metadata=sent)) == (
             StatusCode.NOT_FOUND,
@@ -186,7 +189,7 @@ async def test_failing_store(error, expected):
 class HangingLookups(FakeLookups):
     """A store that never answers."""
 
-    async def user_totals(self, user_id, *, within_s):
+    async def totals(self, key, *, within_s):
         await asyncio.get_running_loop().create_future()
 
 

@@ -109,7 +109,7 @@ class WaitingLookups(FakeLookups):
         super().__init__()
         self.asked, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def user_totals(self, user_id, *, within_s):
+    async def totals(self, key, *, within_s):
         self.asked.set()
         await self.go_on.wait()
         return USER_TOTALS

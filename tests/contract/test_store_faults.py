@@ -13,7 +13,8 @@ from grpc import StatusCode, aio
 from analytics import analytics_pb2 as pb
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from analytics.freshness import FreshnessReader
-from analytics.lookups import QueryRunner, StoreLookups
+from analytics.lookups import StoreLookups
+from analytics.reads import QueryRunner
 from analytics.settings import Settings
 from analytics.store.migrate import migrate
 from analytics.store.pool import Connection
@@ -67,7 +68,7 @@ async def ask(settings):
     runner = QueryRunner(settings, size=2, timeout_s=1)
     try:
         async with (
-            serving(StoreLookups(runner), grpc_request_timeout=1) as address,
+            serving(StoreLookups(runner, parallel=2, most_waiting=10), grpc_request_timeout=1) as address,
             aio.insecure_channel(address) as channel,
         ):
             stub = AnalyticsServiceStub(channel)

@@ -1,10 +1,18 @@
 import pytest
 
 from analytics.analytics_pb2 import Freshness
-from analytics.answers import freshness_answer, saturate_uint32, saturate_uint64, user_answer, workflow_answer
-from analytics.queries import Totals
-from analytics.requests import WorkflowKey
+from analytics.answers import (
+    Standing,
+    freshness_answer,
+    saturate_uint32,
+    saturate_uint64,
+    user_answer,
+    workflow_answer,
+)
+from analytics.model import Totals, WorkflowKey
 from tests.grpc_world import USER, WORKFLOW
+
+STANDING = Standing(Freshness(stale=True), cache_max_age_s=45)
 
 
 @pytest.mark.parametrize(("number", "held"), [(0, 0), (2**32 - 1, 2**32 - 1), (2**32, 2**32 - 1), (-1, 0)])
@@ -21,15 +29,24 @@ def test_uint64_saturates(number, held):
 
 def test_user_answer_places_each_number():
     """Each sum goes to its own field."""
-    answer = user_answer(Totals(workflows=1, jobs=2, execution_seconds=3, log_lines=4), Freshness())
+    answer = user_answer(Totals(workflows=1, jobs=2, execution_seconds=3, log_lines=4), STANDING)
     assert (answer.total_workflows, answer.total_jobs) == (1, 2)
     assert (answer.total_job_execution_duration, answer.total_joblogs) == (3, 4)
 
 
 def test_workflow_answer_saturates_jobs():
     """The jobs of a workflow are a uint32."""
-    answer = workflow_answer(WorkflowKey(USER, WORKFLOW), Totals(jobs=2**40), Freshness())
+    answer = workflow_answer(WorkflowKey(USER, WORKFLOW), Totals(jobs=2**40), STANDING)
     assert answer.total_jobs == 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [user_answer(Totals(), STANDING), workflow_answer(WorkflowKey(USER, WORKFLOW), Totals(), STANDING)],
+)
+def test_both_answers_say_how_they_stand(answer):
+    """Freshness and advice for caches are in each answer."""
+    assert (answer.freshness, answer.cache_max_age.seconds) == (STANDING.freshness, 45)
 
 
 def test_unknown_freshness_is_stale():

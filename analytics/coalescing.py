@@ -1,0 +1,144 @@
+"""Concurrent lookups become one query: what arrives while all connections are busy goes out together.
+
+So a query of its own costs a lonely caller nothing, and under load a query has many keys, each of which is cheap.
+Whoever would have to wait for too long is refused at once, not answered too late.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from analytics import metrics
+from analytics.errors import Overloaded
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Read = Callable[[Sequence[K], float], Awaitable[Mapping[K, V]]]
+"""Reads keys within so many seconds; keys without a value are absent. When cancelled, it stops the query."""
+
+_OF_THE_NEWEST: Final = 0.2  # weight of the newest query in the mean of their times
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ask(Generic[V]):
+    answer: "asyncio.Future[V | None]"
+    give_up_at: float
+
+
+@dataclass(slots=True, eq=False)
+class _Batch(Generic[K, V]):
+    asks: dict[K, list[_Ask[V]]]
+    query: "asyncio.Task[None] | None" = field(default=None)
+
+    def open_asks(self) -> Iterator[_Ask[V]]:
+        """Yield those that somebody still waits for."""
+        return (ask for asks in self.asks.values() for ask in asks if not ask.answer.done())
+
+
+class Coalescer(Generic[K, V]):
+    """Lookups by key, for one event loop.
+
+    `parallel`: queries at the same time. `largest`: keys in a query. `most_waiting`: callers that may wait for
+    their query to begin.
+    """
+
+    def __init__(
+        self,
+        read: Read[K, V],
+        *,
+        parallel: int,
+        largest: int,
+        most_waiting: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read, self._clock = read, clock
+        self._parallel, self._largest, self._most_waiting = parallel, largest, most_waiting
+        self._waiting: dict[K, list[_Ask[V]]] = {}
+        self._callers = 0  # that wait for their query to begin
+        self._running: set[_Batch[K, V]] = set()
+        self._query_s = 0.0  # what queries took lately
+        self._will_start = False
+
+    async def ask(self, key: K, *, within_s: float) -> V | None:
+        """Return the value of a key, None where there is none. Raises Overloaded, and what the read raises."""
+        self._require_room(within_s)
+        loop = asyncio.get_running_loop()
+        ask: _Ask[V] = _Ask(loop.create_future(), self._clock() + within_s)
+        self._waiting.setdefault(key, []).append(ask)
+        self._callers += 1
+        if not self._will_start and len(self._running) < self._parallel:
+            self._will_start = True  # with all that arrive in this turn of the loop
+            loop.call_soon(self._start)
+        try:
+            return await ask.answer
+        except asyncio.CancelledError:
+            self._abandon(key, ask)
+            raise
+
+    def _require_room(self, within_s: float) -> None:
+        wait_s = self._expected_wait_s()
+        if self._callers >= self._most_waiting or wait_s > within_s:
+            metrics.LOOKUPS_REFUSED.inc()
+            raise Overloaded(
+                "too many requests wait for the database", retry_after_s=max(wait_s, self._query_s)
+            )
+
+    def _expected_wait_s(self) -> float:
+        """Return the time until an answer, for one more key; 0 while a connection is free."""
+        if len(self._running) < self._parallel:
+            return 0.0
+        return self._query_s * (1 + len(self._waiting) / (self._largest * self._parallel))
+
+    def _start(self) -> None:
+        """Let queries begin, as long as there are callers and connections."""
+        self._will_start = False
+        while self._waiting and len(self._running) < self._parallel:
+            batch: _Batch[K, V] = _Batch(self._take())
+            self._running.add(batch)
+            batch.query = asyncio.create_task(self._run(batch))
+
+    def _take(self) -> dict[K, list[_Ask[V]]]:
+        """Return the keys that have waited longest, with whoever asks for them."""
+        keys = [key for key, _ in zip(self._waiting, range(self._largest), strict=False)]
+        taken = {key: self._waiting.pop(key) for key in keys}
+        self._callers -= sum(map(len, taken.values()))
+        return taken
+
+    async def _run(self, batch: _Batch[K, V]) -> None:
+        started = self._clock()
+        try:
+            give_up_at = max((ask.give_up_at for ask in batch.open_asks()), default=started)
+            found = await self._read(list(batch.asks), give_up_at - started)
+        except Exception as error:  # noqa: BLE001 -- each caller gets it
+            for ask in batch.open_asks():
+                ask.answer.set_exception(error)
+        else:
+            for key, asks in batch.asks.items():
+                for ask in asks:
+                    if not ask.answer.done():
+                        ask.answer.set_result(found.get(key))
+        finally:
+            self._running.discard(batch)
+            self._note(len(batch.asks), self._clock() - started)
+            self._start()
+
+    def _note(self, keys: int, seconds: float) -> None:
+        self._query_s += _OF_THE_NEWEST * (seconds - self._query_s)
+        metrics.LOOKUP_KEYS.observe(keys)
+        metrics.LOOKUP_SECONDS.observe(seconds)
+
+    def _abandon(self, key: K, ask: _Ask[V]) -> None:
+        """A caller has gone: it is not read for, and a query that nobody waits for any more is stopped."""
+        asks = self._waiting.get(key, [])
+        if ask in asks:
+            asks.remove(ask)
+            self._callers -= 1
+            if not asks:
+                del self._waiting[key]
+            return
+        for batch in self._running:
+            if ask in batch.asks.get(key, ()) and not any(batch.open_asks()) and batch.query is not None:
+                batch.query.cancel()
