@@ -1,74 +1,33 @@
 """TLS with client certificates, when it is enabled."""
 
 import asyncio
-import datetime
 import ssl
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from analytics.auth import allow_everyone
 from analytics.server import AnalyticsServer
 from analytics.settings import InvalidSettings
+from tests.authority import Authority
 from tests.grpc_world import FakeLookups, service_settings, serving
-
-
-class Authority:
-    """A certificate authority that signs certificates for localhost."""
-
-    def __init__(self, folder, name):
-        self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.certificate = self._sign(self._name, self._key.public_key(), authority=True)
-
-    def _sign(self, subject, public_key, *, authority=False):
-        now = datetime.datetime.now(datetime.UTC)
-        builder = x509.CertificateBuilder(
-            self._name,
-            subject,
-            public_key,
-            x509.random_serial_number(),
-            now,
-            now + datetime.timedelta(days=1),
-        )
-        builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
-        )
-        return builder.sign(self._key, hashes.SHA256())
-
-    def issue(self, name):
-        """Write name.crt and name.key; return both paths."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        crt, pem = self._folder / f"{name}.crt", self._folder / f"{name}.key"
-        crt.write_bytes(self._sign(subject, key.public_key()).public_bytes(Encoding.PEM))
-        pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return crt, pem
 
 
 @pytest.fixture
 def authority(tmp_path):
-    authority = Authority(tmp_path, "chronoverse")
-    (tmp_path / "ca.crt").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
-    return authority
+    return Authority(tmp_path, "chronoverse")
 
 
 @pytest.fixture
-def tls(authority, tmp_path):
+def tls(authority):
     """Settings with TLS enabled."""
     crt, pem = authority.issue("analytics")
     return {
         "grpc_host": "localhost",
         "grpc_tls_enabled": True,
-        "grpc_tls_ca_file": tmp_path / "ca.crt",
+        "grpc_tls_ca_file": authority.file,
         "grpc_tls_cert_file": crt,
         "grpc_tls_key_file": pem,
     }
