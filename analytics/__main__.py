@@ -1,4 +1,4 @@
-"""The command line of the service: `chronoverse-analytics serve` and `chronoverse-analytics migrate`."""
+"""The command line of the service: `chronoverse-analytics serve` and `migrate`, and the commands that ask it."""
 
 import asyncio
 import sys
@@ -10,6 +10,7 @@ import click
 
 from analytics import exit_codes
 from analytics import settings as environment
+from analytics.cli.commands import COMMANDS
 from analytics.errors import AnalyticsError, Stop
 from analytics.settings import InvalidSettings, ServiceSettings, Settings, SettingsT
 from analytics.telemetry import configure_logging
@@ -18,7 +19,7 @@ from analytics.telemetry import configure_logging
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="chronoverse-analytics")
 def main() -> None:
-    """Analytics of the Chronoverse job scheduler. Configured by environment variables."""
+    """Analytics of the Chronoverse job scheduler: run the service, or ask it. Configured by environment variables."""
 
 
 @main.command()
@@ -64,6 +65,10 @@ def _ends() -> Iterator[None]:
 def _end(error: Exception, code: int) -> NoReturn:
     click.echo(f"Error: {error}", err=True)
     sys.exit(code)
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 if __name__ == "__main__":

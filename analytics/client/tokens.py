@@ -25,9 +25,12 @@ class TokenFile:
     def __call__(self) -> str:
         """Return the token. Raises Misconfigured."""
         try:
-            return self.path.read_text().strip()
+            token = self.path.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             raise Misconfigured("token_file", f"cannot read {self.path}: {_why(error)}") from None
+        if not _VISIBLE.fullmatch(token):
+            raise Misconfigured("token_file", f"{self.path} must hold one token and nothing else")
+        return token
 
 
 def call_metadata(token: str | None, *, audience: str, role: Role) -> Metadata:

@@ -1,0 +1,93 @@
+"""Ask again and again, and show what changes: what the command `watch` does."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from analytics.cli import words
+from analytics.cli.connection import Connection
+from analytics.cli.endings import explained
+from analytics.cli.lines import json_line, plain_line
+from analytics.cli.samples import Row, Sample, next_row
+from analytics.cli.subjects import Subject, parse_target, subject_of
+from analytics.cli.tables import watch_screen
+from analytics.client import AnalyticsClient, NotFound, TryLater
+
+Show = Callable[[Sequence[Row]], None]
+
+
+class Watcher:
+    """Asks for several subjects, and remembers the last answer of each."""
+
+    def __init__(self, client: AnalyticsClient, subjects: Sequence[Subject]) -> None:
+        self._client, self._subjects = client, subjects
+        self._answered: dict[Subject, Sample] = {}
+
+    def poll(self) -> list[Row]:
+        """Ask once for each. What may pass is shown in its row; any other ClientError is raised."""
+        return [self._row(subject) for subject in self._subjects]
+
+    def _row(self, subject: Subject) -> Row:
+        now = self._sample(subject)
+        row = next_row(subject, self._answered.get(subject), now)
+        if now.found is not None:
+            self._answered[subject] = now
+        return row
+
+    def _sample(self, subject: Subject) -> Sample:
+        at_s, asked_at = time.monotonic(), datetime.now(UTC)
+        try:
+            return Sample(at_s, asked_at, found=subject.ask(self._client))
+        except (TryLater, NotFound) as error:
+            return Sample(at_s, asked_at, error=error)
+
+
+def watch(
+    connection: Connection, targets: Sequence[str], *, interval_s: float, count: int | None, as_json: bool
+) -> None:
+    """Show the totals of the targets every interval, `count` times, or until Ctrl-C."""
+    with suppress(KeyboardInterrupt), explained(connection), connection.client() as client:
+        subjects = [parse_target(connection, one) for one in targets] or [subject_of(connection, None)]
+        with _lines(as_json) if as_json or not Console().is_terminal else _screen(connection) as show:
+            for rows in _polls(Watcher(client, subjects), interval_s, count):
+                show(rows)
+
+
+def _polls(watcher: Watcher, interval_s: float, count: int | None) -> Iterator[list[Row]]:
+    """Yield rows at a steady beat; a poll that takes longer than the interval delays the next one."""
+    number, due = 0, time.monotonic()
+    while True:
+        yield watcher.poll()
+        number += 1
+        if number == count:
+            return
+        due = max(due + interval_s, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+@contextmanager
+def _screen(connection: Connection) -> Iterator[Show]:
+    """Draw over what was drawn before; what was drawn last stays."""
+    with Live(auto_refresh=False) as live:
+
+        def show(rows: Sequence[Row]) -> None:
+            hint = f"{connection.address} at {words.moment(rows[0].sample.asked_at)}; Ctrl-C ends"
+            live.update(watch_screen(rows, hint, width=live.console.width), refresh=True)
+
+        yield show
+
+
+@contextmanager
+def _lines(as_json: bool) -> Iterator[Show]:
+    form = json_line if as_json else plain_line
+
+    def show(rows: Sequence[Row]) -> None:
+        for row in rows:
+            click.echo(form(row))
+
+    yield show
