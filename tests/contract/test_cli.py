@@ -168,6 +168,13 @@ def test_watch_in_words_shows_changes():
     assert "jobs 12 (+0.0/s)" in second
 
 
+def test_in_a_terminal_watch_draws_a_table(address):
+    told = run(address, "watch", USER, "--count", 1, FORCE_COLOR="1", COLUMNS="120")
+    assert told.exit_code == 0
+    assert str(USER) in told.stdout
+    assert "Ctrl-C ends" in told.stdout
+
+
 def test_watch_waits_for_a_service_that_cannot_answer_now():
     """Five failures: one round with its three retries, and the begin of the next."""
     with service(FailsAtFirst(*[Overloaded("too many", retry_after_s=1)] * 5)) as address:

@@ -11,9 +11,11 @@ import pytest
 from analytics import client as api
 from analytics.auth import allow_everyone
 from analytics.errors import Overloaded, StoreTimeout, StoreUnavailable
+from analytics.model import Totals
 from sandbox.ports import free_port
 from tests.authority import Authority
 from tests.client_world import FailsAtFirst, Hangs, known, service
+from tests.eventually import eventually
 from tests.grpc_world import STRANGER, USER, WORKFLOW, token
 
 
@@ -140,6 +142,14 @@ def test_a_service_that_comes_back_is_found():
             asker.user(USER)
         with service(known(), grpc_port=port):
             assert asker.user(USER).jobs == 30
+
+
+def test_calls_go_round_all_addresses():
+    """Two services that know different numbers both answer, by turns."""
+    other = known()
+    other.users[USER] = Totals(jobs=7)
+    with service(known()) as one, service(other) as two, client(f"ipv4:{one},{two}") as asker:
+        eventually(lambda: {asker.user(USER).jobs for _ in range(4)} == {7, 30})
 
 
 def test_a_channel_of_ones_own():

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 from google.protobuf import descriptor_pool, json_format, message_factory
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -146,6 +148,51 @@ def test_a_new_event_is_answered(world):
     answer = ask_by_reflection(world, "GetUserAnalytics", {"user_id": user})
     assert (answer["total_workflows"], answer["total_jobs"]) == (1, "1")
     assert answer["total_job_execution_duration"] == "7"
+
+
+def command_line(world: StackUnderTest, user_id: str, *arguments: str) -> list[dict[str, Any]]:
+    """What the real program prints for a user, one object a line."""
+    program = Path(sys.executable).with_name("chronoverse-analytics")
+    environment = {"ANALYTICS_ADDRESS": world.running.grpc, "ANALYTICS_TOKEN": token_of(world, user_id)}
+    done = subprocess.run(
+        [program, *arguments, "--json"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_command_line_gives_the_same_numbers(world, expected):
+    """`chronoverse-analytics` prints what is true of a user and of a workflow, and how old it is."""
+    workflow = max(expected.workflows, key=lambda one: one.total_jobs)
+    (of_user,) = command_line(world, workflow.user_id, "user", workflow.user_id)
+    assert of_user.items() >= msgspec.to_builtins(expected.users[workflow.user_id]).items()
+    assert datetime.fromisoformat(of_user["as_of_time"]).tzinfo is not None
+    (of_workflow,) = command_line(world, workflow.user_id, "workflow", workflow.workflow_id)
+    assert of_workflow.items() >= msgspec.to_builtins(workflow).items()
+
+
+def test_watch_asks_the_stack_again_and_again(world, expected):
+    """Two rounds of `watch` for a user and a workflow are four lines."""
+    workflow = expected.workflows[0]
+    options = ("--count", "2", "--interval", "100ms")
+    found = command_line(
+        world, workflow.user_id, "watch", workflow.user_id, f"/{workflow.workflow_id}", *options
+    )
+    assert [one["workflow_id"] for one in found] == [None, workflow.workflow_id] * 2
+
+
+def test_the_python_example_of_the_readme_works(world, expected, tmp_path):
+    """The client as the README shows it."""
+    user_id, totals = next(iter(expected.users.items()))
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    program = tmp_path / "ask.py"
+    program.write_text(readme.partition("```python\n")[2].partition("```")[0])
+    command = [sys.executable, str(program), world.running.grpc, user_id, token_of(world, user_id)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{totals.total_jobs} jobs, {totals.total_job_execution_duration} s, ")
 
 
 def test_clickhouse_dies_while_events_are_counted(tmp_path, expected):

@@ -5,8 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+from click import Option
 
 from analytics.analytics_pb2 import DESCRIPTOR
+from analytics.cli.commands import user, watch, workflow
+from analytics.cli.objects import KEYS
 from analytics.settings import ServiceSettings, Settings, load
 from processor.settings import ProcessorSettings
 
@@ -104,3 +107,31 @@ def test_the_python_example_compiles():
     """The Python example is Python."""
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     compile(example, "README.md", "exec")
+
+
+def test_the_settings_of_commands_that_ask_are_their_options():
+    """The README's table has the environment variables of the commands, with their defaults."""
+    options = {
+        option.envvar: option for option in user.params if isinstance(option, Option) and option.envvar
+    }
+    table = documented("Commands that ask")
+    assert set(table) == set(options)
+    assert {name: default for name, default in table.items() if default} == {
+        name: option.default for name, option in options.items() if isinstance(option.default, str)
+    }
+    for command in (workflow, watch):
+        assert set(options) <= {option.envvar for option in command.params}
+
+
+def test_every_key_of_the_json_is_explained():
+    """The page on asking has the keys with the meaning that the code gives them."""
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", (ROOT / "docs" / "asking.md").read_text(), re.MULTILINE)
+    assert rows == list(KEYS.items())
+
+
+def test_the_exit_codes_of_commands_that_ask_are_those_of_their_help():
+    """The page on asking says of each what `--help` says."""
+    page = (ROOT / "docs" / "asking.md").read_text().replace("`", "")
+    assert user.epilog
+    helped = [line.split(maxsplit=1) for line in user.epilog.splitlines() if line.startswith(" ")]
+    assert [list(row) for row in re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE)] == helped
