@@ -1,5 +1,6 @@
 """Composes the processor: settings in, a running pipeline out."""
 
+import gc
 import threading
 from collections.abc import Mapping
 from typing import Final
@@ -31,6 +32,8 @@ _FILTERS_BYTES: Final = 64 << 20  # of all partitions together
 _LARGEST_FILTER_BYTES: Final = 8 << 20
 _SMALLEST_FILTER_BYTES: Final = 1 << 20
 
+_COLLECT_AFTER: Final = 50_000  # objects: a dozen polls
+
 _log = structlog.get_logger(__name__)
 
 
@@ -57,6 +60,7 @@ class Processor:
 
     def run(self, stop: threading.Event) -> None:
         """Count until `stop` is set. Raises Stop."""
+        _calm_garbage_collection()
         source = Source(self._settings)
         pipeline = self._pipeline(source)
         freshness = FreshnessReporter(
@@ -98,6 +102,13 @@ class Processor:
 
     def _describe(self, topic: str) -> Topic:
         return describe_topic(self._admin, self._topics[topic].cluster_id, topic)
+
+
+def _calm_garbage_collection() -> None:
+    """Let it look at what has come since, and not at every few hundred records: they are in no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
 
 
 def filter_bytes(partitions: int) -> int:

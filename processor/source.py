@@ -145,12 +145,14 @@ class Source:
 
 def _runs(messages: list[Message]) -> Iterator[tuple[Place, list[RecordLike]]]:
     """Yield consecutive records of the same partition together."""
+    topics, partitions = list(map(Message.topic, messages)), list(map(Message.partition, messages))
+    places: Iterable[object] = partitions
+    if topics.count(topics[0] if topics else None) != len(topics):  # else pairs would be made in vain
+        places = zip(topics, partitions, strict=True)
     start = 0
-    for place, same in groupby(
-        zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)
-    ):
+    for _, same in groupby(places):
         end = start + len(list(same))
-        yield place, messages[start:end]  # type: ignore[misc] # what its stubs call optional is set
+        yield (topics[start], partitions[start]), messages[start:end]  # type: ignore[misc] # its stubs say optional
         start = end
 
 

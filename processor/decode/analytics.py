@@ -7,8 +7,9 @@ import numpy as np
 
 from processor.decode.careful import LONGEST_JOB_S, Built, Estimate, Job, Malformed, Unknown, read_analytics
 from processor.decode.events import Bools, Decoded, Keyed, Named, Records, Rejected
-from processor.decode.forms import Buffer, Pattern, texts
+from processor.decode.forms import Buffer, Octets, Pattern, numbers
 from processor.decode.keys import Keys, id_keys, job_keys
+from processor.decode.known_rows import UNKNOWN
 from processor.decode.nesting import is_too_deep
 from processor.decode.times import NS_PER_S, parse_time_s
 from processor.ids import ID_LENGTH, Int64s, is_canonical
@@ -20,9 +21,13 @@ class _Data(msgspec.Struct, gc=False):
 
 
 class _Form(NamedTuple):
-    """How a producer prints a JOBS event: fixed bytes with the ids before or behind the object `Data`."""
+    """How a producer prints a JOBS event: fixed bytes with the ids before or behind the object `Data`.
+
+    `seconds` is how an object begins that has nothing but them.
+    """
 
     before: Pattern
+    seconds: Pattern
     behind: Pattern
     ids_are_before: bool
 
@@ -30,6 +35,7 @@ class _Form(NamedTuple):
 _FORMS: Final = (
     _Form(  # as Postgres prints JSONB
         Pattern(b'{"Data": '),
+        Pattern(b'{"job_execution_duration": '),
         Pattern(
             b', "UserID": "<user:36>", "EventKey": "analytics:job:<job:36>:completed", '
             b'"EventType": "JOBS", "WorkflowID": "<workflow:36>"}'
@@ -41,6 +47,7 @@ _FORMS: Final = (
             b'{"EventKey":"analytics:job:<job:36>:completed","UserID":"<user:36>","WorkflowID":"<workflow:36>",'
             b'"EventType":"JOBS","Data":'
         ),
+        Pattern(b'{"job_execution_duration":'),
         Pattern(b"}"),
         ids_are_before=True,
     ),
@@ -48,11 +55,8 @@ _FORMS: Final = (
 
 _decode_data: Final = msgspec.json.Decoder(_Data).decode
 _NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-_NEW: Final = -1  # in place of an owner or of seconds
 _AT_RECORD: Final = -(2**62)  # in place of an end: the event does not say when it ended
-_LONGEST_KNOWN: Final = 40
-_MOST_KNOWN: Final = 10_000
-_durations_s: dict[bytes, int] = {}  # of objects `Data` that have nothing else, as they are printed
+_BRACE: Final = ord("}")
 
 
 class _Jobs(NamedTuple):
@@ -86,7 +90,7 @@ def _take_form(
     form: _Form, values: list[bytes], candidates: list[int], owners_before: int, chunk: Records, into: Decoded
 ) -> list[int]:
     """Take the jobs among the candidates that have this form; return the other ones."""
-    buffer = Buffer([values[at] for at in candidates])
+    buffer = Buffer(values if len(candidates) == len(values) else [values[at] for at in candidates])
     before = form.before.at(buffer, buffer.starts)
     behind = form.behind.at(buffer, buffer.ends - form.behind.length)
     ids = before if form.ids_are_before else behind
@@ -94,9 +98,8 @@ def _take_form(
     taken &= before.matches & behind.matches
     taken &= buffer.ends - buffer.starts > form.before.length + form.behind.length
     positions = np.array(candidates)
-    data = [values[at][form.before.length : -form.behind.length] for at in candidates]
-    seconds, end_s = _durations(data, taken)
-    pairs = texts(ids.hole("user"), ids.hole("workflow"))
+    seconds, end_s = _durations(form, buffer, taken)
+    pairs = np.concatenate((ids.hole("user"), ids.hole("workflow")), axis=1)
     owner = _owners_of(pairs, taken, owners_before, chunk, positions, into)
     if taken.any():
         taken_keys = Keys(keys.hi[taken], keys.lo[taken])
@@ -106,29 +109,32 @@ def _take_form(
     return left
 
 
-def _durations(data: list[bytes], taken: Bools) -> tuple[Int64s, Int64s]:
-    """Return seconds and ends of objects `Data`; those that are not what is needed are no longer taken."""
-    seconds = np.array([_durations_s.get(one, _NEW) for one in data])
-    end_s = np.full(len(data), _AT_RECORD)
-    for place in np.flatnonzero(taken & (seconds == _NEW)).tolist():
+def _durations(form: _Form, buffer: Buffer, taken: Bools) -> tuple[Int64s, Int64s]:
+    """Return seconds and ends of jobs; those whose object `Data` is not what is needed are no longer taken."""
+    starts, ends = buffer.starts + form.before.length, buffer.ends - form.behind.length
+    found, _, plain = numbers(buffer, starts + form.seconds.length, ends - 1)
+    plain &= form.seconds.at(buffer, starts).matches & (buffer.octets[ends - 1] == _BRACE)
+    plain &= found <= LONGEST_JOB_S
+    seconds, end_s = found.astype(np.int64), np.full(len(starts), _AT_RECORD)
+    for place in np.flatnonzero(taken & ~plain).tolist():
         try:
-            seconds[place], end_s[place] = _read_data(data[place])
+            seconds[place], end_s[place] = _read_data(buffer.joined[starts[place] : ends[place]])
         except _NOT_PLAIN:
             taken[place] = False
     return seconds, end_s
 
 
 def _owners_of(
-    pairs: list[bytes], taken: Bools, owners_before: int, chunk: Records, positions: Int64s, into: Decoded
+    pairs: Octets, taken: Bools, owners_before: int, chunk: Records, positions: Int64s, into: Decoded
 ) -> Int64s:
     """Return the owners of events; those of no valid ids are no longer taken.
 
     An owner that is new in this call may have to be named by an earlier record than the one that it was met at.
     """
-    owner = np.array([into.owners.canonical.get(pair, _NEW) for pair in pairs])
-    for place in np.flatnonzero(taken & ((owner == _NEW) | (owner >= owners_before))).tolist():
+    owner = into.owners.canonical.find(pairs)
+    for place in np.flatnonzero(taken & ((owner == UNKNOWN) | (owner >= owners_before))).tolist():
         try:
-            owner[place] = _canonical_owner(pairs[place], chunk, int(positions[place]), into)
+            owner[place] = _canonical_owner(pairs[place].tobytes(), chunk, int(positions[place]), into)
         except ValueError:
             taken[place] = False
     return owner
@@ -142,10 +148,6 @@ def _read_data(data: bytes) -> tuple[int, int]:
     data.decode()  # bytes of fields that are not needed were not checked
     if fields.completed_at:
         return fields.job_execution_duration, parse_time_s(fields.completed_at)
-    if len(data) <= _LONGEST_KNOWN:
-        if len(_durations_s) >= _MOST_KNOWN:
-            _durations_s.clear()
-        _durations_s[data] = fields.job_execution_duration
     return fields.job_execution_duration, _AT_RECORD
 
 
@@ -154,7 +156,7 @@ def _canonical_owner(pair: bytes, chunk: Records, at: int, into: Decoded) -> int
     user, workflow = text[:ID_LENGTH], text[ID_LENGTH:]
     owner = _owner(chunk, at, user, workflow, into)
     if is_canonical(text):
-        into.owners.canonical[pair] = owner
+        into.owners.canonical.add(pair, owner)
     return owner
 
 

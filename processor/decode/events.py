@@ -8,7 +8,8 @@ from typing import Final, NamedTuple, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from processor.ids import Int64s, UInt64s, parse_id
+from processor.decode.known_rows import KnownRows
+from processor.ids import ID_LENGTH, Int64s, UInt64s, parse_id
 
 Bools = npt.NDArray[np.bool_]
 
@@ -112,9 +113,9 @@ class Owners:
 
     def __init__(self) -> None:
         self.index: dict[str, int] = {}
-        self.canonical: dict[
-            bytes, int
-        ] = {}  # the same for pairs in lower case, as they lie beside each other
+        self.canonical = KnownRows(
+            2 * ID_LENGTH
+        )  # the same for pairs in lower case, as they lie beside each other
         self.users: list[int] = []
         self.workflows: list[int] = []
 

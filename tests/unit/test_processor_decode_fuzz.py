@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import processor.decode
 from processor import ids
-from processor.decode import analytics
 from processor.decode.gather import TOPICS, Gathering
 from processor.decode.nesting import DEEPEST
 from processor.fold import additions, fold
@@ -24,7 +23,6 @@ from tests.processor_world import (
     gathered_of,
     log_line,
     records,
-    some_id,
     step,
 )
 
@@ -112,24 +110,12 @@ def test_an_id_that_is_too_long_is_not_remembered(topic):
     assert ids.parse_id.cache_info().currsize == 0
 
 
-def test_the_module_keeps_no_other_data():
+def test_the_modules_keep_no_data():
     """What grows with records is in the batch, and goes with it."""
     growing = {
         name for module in MODULES for name, one in vars(module).items() if type(one) in (dict, list, set)
     }
-    assert {name for name in growing if not name.startswith("__")} == {"_durations_s"}
-
-
-def test_the_durations_that_are_remembered_are_not_many_and_short():
-    values = [
-        f'{{"EventKey":"analytics:job:{some_id(at)}:completed","UserID":"{some_id(1)}","WorkflowID":"{some_id(2)}",'
-        f'"EventType":"JOBS","Data":{{"job_execution_duration":{at}{" " * (at % 100)}}}}}'.encode()
-        for at in range(25_000)
-    ]  # fmt: skip
-    gathering = Gathering("analytics", 0)
-    gathering.add(some_records(values))
-    assert 0 < len(analytics._durations_s) <= 10_000
-    assert max(map(len, analytics._durations_s)) <= 40
+    assert not {name for name in growing if not name.startswith("__")}
 
 
 def test_a_malformed_record_counts_with_all_that_is_kept_of_it():
