@@ -118,12 +118,10 @@ class Connection:
 
     def _chosen(self) -> tuple[Path | None, str | None]:
         """The command line wins over the environment, and there the file over the token."""
-        context = click.get_current_context(silent=True)
-        said = context and context.get_parameter_source("token") is ParameterSource.COMMANDLINE
-        file_said = context and context.get_parameter_source("token_file") is ParameterSource.COMMANDLINE
-        if said and file_said:
+        token_said, file_said = _on_command_line("token"), _on_command_line("token_file")
+        if token_said and file_said:
             raise click.UsageError("give --token or --token-file, not both")
-        if self.token_file and not said:
+        if self.token_file and not token_said:
             return self.token_file, None
         return None, self.token or None
 
@@ -143,3 +141,8 @@ class Connection:
         files = (self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
         wanted = any(files) if self.tls is None else self.tls
         return Tls(*files) if wanted else None
+
+
+def _on_command_line(option: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(option) is ParameterSource.COMMANDLINE
