@@ -85,19 +85,36 @@ def _packed(message: Any) -> AnyMessage:
     return packed
 
 
-class Around(aio.ServerInterceptor, ABC):
+class Layer(ABC):
     """Wraps every RPC with one request and one answer; streams (reflection, health watches) pass by."""
 
-    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        """Return the handler with `answer` around it."""
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        return self.wrap(handler_call_details.method, handler)
+    def around(self, method: str, handler: Any) -> Any:
+        """Return the handler of that method, `/package.Service/Method`, with `wrap` around it."""
+        return handler if handler.unary_unary is None else self.wrap(method, handler)
 
     @abstractmethod
     def wrap(self, method: str, handler: Any) -> Any:
-        """Return the wrapped handler of that method, `/package.Service/Method`."""
+        """Return the wrapped handler of a method with one request and one answer."""
+
+
+class Layers(aio.ServerInterceptor):
+    """Layers around every method, the first one outermost. A method is wrapped once, not at each of its calls."""
+
+    def __init__(self, *layers: Layer) -> None:
+        self._inside_out = layers[::-1]
+        self._wrapped: dict[str, Any] = {}
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        """Return the handler with all layers around it; None for a method that nobody has."""
+        method = handler_call_details.method
+        if method not in self._wrapped:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            for layer in self._inside_out:
+                handler = layer.around(method, handler)
+            self._wrapped[method] = handler
+        return self._wrapped[method]
 
 
 def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
@@ -108,11 +125,13 @@ def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(answer, **serializers | changes)
 
 
-class Measure(Around):
+class Measure(Layer):
     """Counts answers by method and code, and measures their time."""
 
     def wrap(self, method: str, handler: Any) -> Any:
-        """See Around."""
+        """See Layer."""
+
+        seconds = metrics.GRPC_REQUEST_SECONDS.labels(method)
 
         async def answer(request: Any, context: Any) -> Any:
             started, code = time.monotonic(), StatusCode.CANCELLED
@@ -124,17 +143,17 @@ class Measure(Around):
                 raise
             finally:
                 metrics.GRPC_REQUESTS.labels(method, code.name).inc()
-                metrics.GRPC_REQUEST_SECONDS.labels(method).observe(time.monotonic() - started)
+                seconds.observe(time.monotonic() - started)
             return response
 
         return _with(handler, answer)
 
 
-class TranslateErrors(Around):
+class TranslateErrors(Layer):
     """Ends an RPC that raised with the status of its error; what is not the caller's fault is logged."""
 
     def wrap(self, method: str, handler: Any) -> Any:
-        """See Around."""
+        """See Layer."""
 
         async def answer(request: Any, context: Any) -> Any:
             try:
@@ -157,19 +176,18 @@ def _log_fault(method: str, error: Exception) -> None:
         _log.error("request_failed", method=method, exc_info=error)
 
 
-class Decode(Around):
+class Decode(Layer):
     """Unpacks and decodes requests, and makes the answer follow the request's encoding."""
 
-    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+    def around(self, method: str, handler: Any) -> Any:
         """Unpack the messages of streams as well; the server hands them over as they came."""
-        handler = await super().intercept_service(continuation, handler_call_details)
-        if handler is not None and handler.unary_unary is None:
+        if handler.unary_unary is None:
             decode = handler.request_deserializer
-            handler = handler._replace(request_deserializer=lambda raw: decode(encoding.unpack(raw)))
-        return handler
+            return handler._replace(request_deserializer=lambda raw: decode(encoding.unpack(raw)))
+        return super().around(method, handler)
 
     def wrap(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- every method is decoded alike
-        """See Around."""
+        """See Layer."""
 
         async def answer(raw: bytes, context: Any) -> Any:
             if encoding.is_gzip(raw):
@@ -186,7 +204,7 @@ def _decoded(handler: Any, raw: bytes) -> Any:
         raise errors.MalformedRequest("the request is no message of the expected type") from None
 
 
-class Admit(Around):
+class Admit(Layer):
     """Identifies the callers of our own RPCs and holds those to their time; health needs no token."""
 
     def __init__(self, identify: Identify, request_timeout_s: float) -> None:
@@ -194,7 +212,7 @@ class Admit(Around):
         self._request_timeout_s = request_timeout_s
 
     def wrap(self, method: str, handler: Any) -> Any:
-        """See Around."""
+        """See Layer."""
         if not method.startswith(SERVICE_PREFIX):
             return handler
 

@@ -18,7 +18,7 @@ from analytics.analytics_pb2_grpc import add_AnalyticsServiceServicer_to_server
 from analytics.auth import Identify, TokenVerifier, allow_everyone, load_public_key
 from analytics.errors import CannotListen
 from analytics.freshness import FreshnessReader
-from analytics.interceptors import Admit, Decode, Measure, TranslateErrors
+from analytics.interceptors import Admit, Decode, Layers, Measure, TranslateErrors
 from analytics.lookups import Lookups, StoreLookups
 from analytics.reads import QueryRunner
 from analytics.service import AnalyticsService, AsOf
@@ -48,9 +48,8 @@ class AnalyticsServer:
         self._settings = settings
         self._health = health.aio.HealthServicer()
         admit = Admit(identify, settings.grpc_request_timeout)
-        self._server = aio.server(
-            interceptors=[Measure(), TranslateErrors(), Decode(), admit], options=_OPTIONS
-        )
+        layers = Layers(Measure(), TranslateErrors(), Decode(), admit)
+        self._server = aio.server(interceptors=[layers], options=_OPTIONS)
         service = AnalyticsService(settings, lookups, as_of_ms)
         add_AnalyticsServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call] # generated
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
