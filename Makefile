@@ -10,7 +10,7 @@ BESIDE_EACH_OTHER := --numprocesses $(TEST_WORKERS) --dist worksteal # tests on 
 DATA ?= run
 PACKAGES := analytics processor sandbox
 
-.PHONY: bench-ingest bench-latency fix help setup run test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
+.PHONY: bench fix help setup run test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -79,11 +79,8 @@ PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto analytics/analytics.proto
 proto: setup ## generate the Python stubs from proto/
 	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=.
 
-bench-ingest: setup ## events a second, every guarantee on, beside librdkafka alone and ClickHouse's Kafka engine
-	$(BIN)/python -m benchmarks.ingest
-
-bench-latency: setup ## from an event to its answer, in a quiet system
-	$(BIN)/python -m benchmarks.latency --json benchmarks/results/latency.json
+bench: setup ## ingestion, event to answer, queries, flatness: one table, one JSON (ONLY=queries, RUNS=5, QUICK=1)
+	$(BIN)/python -m benchmarks $(addprefix --only ,$(ONLY)) $(addprefix --runs ,$(RUNS)) $(if $(QUICK),--quick)
 
 proto-check: setup ## fail when the stubs are stale
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \

@@ -1,4 +1,4 @@
-"""Filling a topic once, for every contender to read."""
+"""Filling topics once, for every contender to read."""
 
 import time
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Final
 from confluent_kafka import Producer
 
 from benchmarks.errors import BenchmarkFailed
-from sandbox.generate.flood import TOPICS, Flood, Kind
+from benchmarks.load import Kind, Load, LoadRecord
 from sandbox.partitioner import partition_of
 
 PARTITIONS: Final = 2
@@ -26,48 +26,48 @@ _PRODUCER: Final = {
 
 @dataclass(frozen=True)
 class Filled:
-    """A full topic. `flood` holds what is true of it; `records` is by partition, from offset 0 on."""
+    """Full topics. `load` holds what is true of them; `records` is by topic and partition, from offset 0 on."""
 
-    flood: Flood
-    records: dict[int, int]
+    load: Load
+    records: dict[str, dict[int, int]]
     value_bytes: int
     duration_s: float
 
     @property
     def kind(self) -> Kind:
         """What the events are."""
-        return self.flood.kind
-
-    @property
-    def topic(self) -> str:
-        """Where they are."""
-        return TOPICS[self.flood.kind]
+        return self.load.kind
 
     @property
     def events(self) -> int:
         """How many there are, repeats included."""
-        return self.flood.totals.records
+        return sum(count for topic in self.records.values() for count in topic.values())
 
 
-def fill(bootstrap: str, flood: Flood) -> Filled:
-    """Give a whole flood to an empty topic of two partitions. Raises BenchmarkFailed."""
-    producer, topic = Producer(_PRODUCER | {"bootstrap.servers": bootstrap}), TOPICS[flood.kind]
-    records: Counter[int] = Counter()
+def fill(bootstrap: str, load: Load) -> Filled:
+    """Give a whole load to empty topics of two partitions. Raises BenchmarkFailed."""
+    producer = Producer(_PRODUCER | {"bootstrap.servers": bootstrap})
+    counts: Counter[tuple[str, int]] = Counter()
     places: dict[bytes, int] = {}
     value_bytes, started_s = 0, time.monotonic()
-    for key, value, timestamp_ms in flood:
-        place = places.get(key)
+    for record in load:
+        place = places.get(record.key)
         if place is None:
-            place = places[key] = partition_of(key.decode(), PARTITIONS)
-        _produce(producer, topic, value, key, place, timestamp_ms)
-        records[place] += 1
-        value_bytes += len(value)
+            place = places[record.key] = partition_of(record.key.decode(), PARTITIONS)
+        _produce(producer, record, place)
+        counts[record.topic, place] += 1
+        value_bytes += len(record.value)
     if left := producer.flush(_FLUSH_WITHIN_S):
-        raise BenchmarkFailed(f"{left:,} records could not be given to {topic} on {bootstrap}")
-    return Filled(flood, dict(records), value_bytes, time.monotonic() - started_s)
+        raise BenchmarkFailed(f"{left:,} records could not be given to {bootstrap}")
+    records = {
+        topic: {place: count for (of, place), count in sorted(counts.items()) if of == topic}
+        for topic in load.topics
+    }
+    return Filled(load, records, value_bytes, time.monotonic() - started_s)
 
 
-def _produce(producer: Producer, topic: str, value: bytes, key: bytes, place: int, timestamp_ms: int) -> None:
+def _produce(producer: Producer, record: LoadRecord, place: int) -> None:
+    topic, key, value, timestamp_ms = record
     while True:
         try:
             producer.produce(topic, value, key, place, timestamp=timestamp_ms)

@@ -1,17 +1,18 @@
-"""The limit that C sets: librdkafka alone reads the topic, and Python counts the records.
+"""The limit that C sets: librdkafka alone reads the topics, and Python counts the records.
 
 The consumer is a process of its own (`python -m benchmarks.limit`), so that its CPU and memory are its own.
 """
 
 import os
 import sys
-from typing import ClassVar, Final
+from typing import Final
 
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.measurement import Measurement, Role, measured
+from benchmarks.figures import Values
+from benchmarks.measurement import Readings, values_of
 from benchmarks.meter import Meter, Reading, peak_rss_mb
 from benchmarks.setting import Setting
 from sandbox.processes import ChildProcess
@@ -22,18 +23,16 @@ _SILENT_S: Final = 20.0
 
 
 class Drain(msgspec.Struct, frozen=True):
-    """What the child is asked: to read `records` (by partition) of a topic from offset 0."""
+    """What the child is asked: to read `records` (by topic and partition) from offset 0."""
 
     bootstrap: str
-    topic: str
-    records: dict[int, int]
+    records: dict[str, dict[int, int]]
     broker: int
 
 
 class Drained(msgspec.Struct, frozen=True):
     """What the child answers, in one line."""
 
-    started: Reading
     assigned: Reading
     finished: Reading
     peak_rss_mb: float
@@ -43,13 +42,11 @@ class Limit:
     """The contender that does nothing with the records."""
 
     key = "limit"
-    name = "librdkafka alone (C limit)"
-    role: ClassVar[Role] = "limit"
 
-    def run(self, setting: Setting) -> Measurement:
+    def run(self, setting: Setting) -> Values:
         """Measure once. Raises BenchmarkFailed, NotReady."""
         filled = setting.filled
-        asked = Drain(setting.broker.address, filled.topic, filled.records, setting.broker.pid)
+        asked = Drain(setting.broker.address, filled.records, setting.broker.pid)
         log = setting.new_directory() / "limit.log"
         command = [sys.executable, "-m", "benchmarks.limit", msgspec.json.encode(asked).decode()]
         child = ChildProcess("limit", command, log)
@@ -59,18 +56,13 @@ class Limit:
         finally:
             child.kill()
         drained = msgspec.json.decode(log.read_bytes().splitlines()[-1], type=Drained)
-        return measured(
-            self,
-            filled,
-            (drained.started, drained.assigned, drained.finished),
-            client_peak_rss_mb=drained.peak_rss_mb,
-        )
+        readings = Readings(drained.assigned, drained.finished, drained.finished)
+        return values_of(filled, readings, client_mb=drained.peak_rss_mb)
 
 
 def drain(asked: Drain) -> Drained:
     """Read everything. Raises BenchmarkFailed when the topic goes silent before its end."""
     meter = Meter(clients=(os.getpid(),), brokers=(asked.broker,))
-    started = meter.read()
     consumer = Consumer(
         {
             "bootstrap.servers": asked.bootstrap,
@@ -80,9 +72,9 @@ def drain(asked: Drain) -> Drained:
             "fetch.wait.max.ms": 100,
         }
     )
-    consumer.assign([TopicPartition(asked.topic, number, 0) for number in asked.records])
+    consumer.assign([TopicPartition(topic, number, 0) for topic, number in _places(asked)])
     assigned = meter.read()
-    left = sum(asked.records.values())
+    left = sum(_places(asked).values())
     while left > 0:
         messages = consumer.consume(AT_ONCE, _SILENT_S)
         if not messages:
@@ -91,15 +83,24 @@ def drain(asked: Drain) -> Drained:
     finished = meter.read()
     _require_the_end(consumer, asked)
     consumer.close()
-    return Drained(started, assigned, finished, peak_rss_mb([os.getpid()]))
+    return Drained(assigned, finished, peak_rss_mb([os.getpid()]))
 
 
 def _require_the_end(consumer: Consumer, asked: Drain) -> None:
     """Errors come as messages and were counted as records: the positions tell."""
-    places = [TopicPartition(asked.topic, number) for number in asked.records]
-    positions = {one.partition: one.offset for one in consumer.position(places)}
-    if positions != asked.records:
-        raise BenchmarkFailed(f"read up to {positions} of {asked.topic}, which has {asked.records}")
+    places = [TopicPartition(topic, number) for topic, number in _places(asked)]
+    positions = {(one.topic, one.partition): one.offset for one in consumer.position(places)}
+    if positions != _places(asked):
+        raise BenchmarkFailed(f"read up to {positions} of {asked.records}")
+
+
+def _places(asked: Drain) -> dict[tuple[str, int], int]:
+    """Return how many records each partition has."""
+    return {
+        (topic, number): count
+        for topic, partitions in asked.records.items()
+        for number, count in partitions.items()
+    }
 
 
 if __name__ == "__main__":

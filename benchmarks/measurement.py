@@ -1,85 +1,48 @@
 """What one run of one contender gave."""
 
-from typing import Literal, Protocol
+from typing import NamedTuple, Protocol
 
-import msgspec
-
+from benchmarks.figures import Values
 from benchmarks.fill import Filled
-from benchmarks.meter import Cost, Reading, taken_share
-from sandbox.generate.flood import Kind
-
-Role = Literal["limit", "rival", "ours"]
-Readings = tuple[Reading, Reading, Reading]
-"""At the start of everything, when the partitions are assigned, and when every record is applied."""
+from benchmarks.meter import Reading, taken_share
+from benchmarks.setting import Setting
 
 
-class Named(Protocol):
-    """Who is measured."""
+class Readings(NamedTuple):
+    """When the partitions were assigned, when every record was applied, and when ClickHouse had merged what came.
+
+    The clock begins at the assignment: the time that a rebalance takes is the broker's, and nobody's merit.
+    """
+
+    assigned: Reading
+    applied: Reading
+    merged: Reading
+
+
+class Contender(Protocol):
+    """Somebody who reads the topics to their ends."""
 
     @property
     def key(self) -> str:
-        """What `--only` calls it."""
+        """One of `names.CONTENDERS`."""
 
-    @property
-    def name(self) -> str:
-        """What the table calls it."""
-
-    @property
-    def role(self) -> Role:
-        """What it is compared as."""
+    def run(self, setting: Setting) -> Values:
+        """Measure once. Raises BenchmarkFailed."""
 
 
-class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """Durations and CPU are in seconds, memory in MB of 10^6 bytes.
-
-    `whole` begins with the first thing done (a process spawned, a view created), `steady` when the partitions are
-    assigned to whoever reads them. `taken_share` is what others took of the machine, 0 to 1: the noise.
-    `counted_again` are records that a contender without exactly-once counted more than once.
-    """
-
-    key: str
-    name: str
-    role: Role
-    kind: Kind
-    events: int
-    steady_s: float
-    whole_s: float
-    steady_cpu: Cost
-    whole_cpu: Cost
-    client_peak_rss_mb: float = 0.0
-    server_peak_rss_mb: float = 0.0
-    taken_share: float = 0.0
-    counted_again: int = 0
-
-    @property
-    def events_per_s(self) -> float:
-        """Steady."""
-        return self.events / self.steady_s
-
-
-def measured(
-    contender: Named,
-    filled: Filled,
-    readings: Readings,
-    *,
-    client_peak_rss_mb: float = 0.0,
-    server_peak_rss_mb: float = 0.0,
-    counted: int | None = None,
-) -> Measurement:
-    """Return the differences between readings."""
-    started, assigned, finished = readings
-    return Measurement(
-        key=contender.key,
-        name=contender.name,
-        role=contender.role,
-        kind=filled.kind,
-        events=filled.events,
-        steady_s=finished.at_s - assigned.at_s,
-        whole_s=finished.at_s - started.at_s,
-        steady_cpu=finished.cost.minus(assigned.cost),
-        whole_cpu=finished.cost.minus(started.cost),
-        client_peak_rss_mb=client_peak_rss_mb,
-        server_peak_rss_mb=server_peak_rss_mb,
-        taken_share=taken_share(assigned, finished),
-        counted_again=0 if counted is None else counted - filled.events,
-    )
+def values_of(
+    filled: Filled, readings: Readings, *, client_mb: float, server_mb: float = 0.0
+) -> dict[str, float]:
+    """Return the values of a run. `client_mb`, `server_mb`: the largest resident sizes, in MB of 10^6 bytes."""
+    assigned, applied, merged = readings
+    cost = merged.cost.minus(assigned.cost)
+    return {
+        "per_s": filled.events / (merged.at_s - assigned.at_s),
+        "applied_per_s": filled.events / (applied.at_s - assigned.at_s),
+        "client_cpu_us": cost.client / filled.events * 1e6,
+        "server_cpu_us": cost.server / filled.events * 1e6,
+        "broker_cpu_us": cost.broker / filled.events * 1e6,
+        "client_mb": client_mb,
+        "server_mb": server_mb,
+        "taken": taken_share(assigned, merged),
+    }

@@ -1,28 +1,31 @@
 """Our processor: as many processes as asked for, exactly as the local stack starts them.
 
-Its numbers are compared with what is true of the flood: a processor that is fast and wrong fails the benchmark.
+Its numbers are compared with what is true of the load: a processor that is fast and wrong fails the benchmark.
 """
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from analytics.settings import Settings
 from analytics.store.migrate import migrate
 from analytics.store.pool import Connection
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.figures import Values
 from benchmarks.fill import PARTITIONS
-from benchmarks.measurement import Measurement, Readings, Role, measured
+from benchmarks.load import Load
+from benchmarks.measurement import Readings, values_of
 from benchmarks.meter import Meter, peak_rss_mb
+from benchmarks.prepared import DATABASE
 from benchmarks.setting import Setting
+from benchmarks.tables import merging
 from benchmarks.watch import watch
 from sandbox.applied import COUNTED_TOPICS, Applied, AppliedReader
 from sandbox.clickhouse import LocalClickHouse, local_settings
-from sandbox.generate.flood import Flood
 from sandbox.programs import LocalProcessor
 
-_DATABASE: Final = "analytics"
 _TIMEOUT_S: Final = 60.0
 _SHOWN: Final = 3
 
@@ -30,12 +33,14 @@ _SELECT_WORKFLOWS: Final = """
 SELECT toString(user_id), toString(workflow_id), sum(jobs), sum(execution_seconds), sum(log_lines)
 FROM analytics
 WHERE resolution = 'total' AND workflow_id != toUUID('00000000-0000-0000-0000-000000000000')
+  AND user_id IN (SELECT toUUID(arrayJoin(%(users)s)))
 GROUP BY user_id, workflow_id
 """
 _SELECT_USERS: Final = """
 SELECT toString(user_id), sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines)
 FROM analytics
 WHERE resolution = 'total' AND workflow_id = toUUID('00000000-0000-0000-0000-000000000000')
+  AND user_id IN (SELECT toUUID(arrayJoin(%(users)s)))
 GROUP BY user_id
 """
 
@@ -46,23 +51,17 @@ class OurProcessor:
 
     processes: int = 1
 
-    role: ClassVar[Role] = "ours"
-
     @property
     def key(self) -> str:
-        """What `--only` calls it."""
+        """One of `names.CONTENDERS`."""
         return f"processor-{self.processes}"
 
-    @property
-    def name(self) -> str:
-        """What the table calls it."""
-        return "our processor" if self.processes == 1 else f"our processor, {self.processes} processes"
-
-    def run(self, setting: Setting) -> Measurement:
-        """Measure once on a fresh ClickHouse, and verify the totals. Raises BenchmarkFailed, NotReady."""
-        directory = setting.new_directory()
-        with LocalClickHouse(directory / "clickhouse") as clickhouse:
-            migrate(local_settings(clickhouse.address, _DATABASE))
+    def run(self, setting: Setting) -> Values:
+        """Measure once on a copy of what was prepared, and verify the totals. Raises BenchmarkFailed, NotReady."""
+        directory = setting.new_clickhouse()
+        with LocalClickHouse(directory) as clickhouse:
+            settings = local_settings(clickhouse.address, DATABASE)
+            migrate(settings)
             processors = [
                 LocalProcessor(
                     f"processor-{number}",
@@ -75,20 +74,28 @@ class OurProcessor:
                 meter = Meter(clients=pids, servers=(clickhouse.pid,), brokers=(setting.broker.pid,))
                 readings = _consume(processors, clickhouse, setting, meter)
                 client_mb, server_mb = peak_rss_mb(pids), peak_rss_mb([clickhouse.pid])
-            verify(local_settings(clickhouse.address, _DATABASE), setting.filled.flood)
-        return measured(
-            self, setting.filled, readings, client_peak_rss_mb=client_mb, server_peak_rss_mb=server_mb
-        )
+            verify(settings, setting.filled.load)
+        shutil.rmtree(directory)
+        return values_of(setting.filled, readings, client_mb=client_mb, server_mb=server_mb)
 
 
-def verify(settings: Settings, flood: Flood) -> None:
-    """Raise BenchmarkFailed unless every total of every workflow and user is what it must be."""
-    connection = Connection(settings, timeout_s=_TIMEOUT_S)
-    workflows = {(user, workflow): tuple(row) for user, workflow, *row in connection.query(_SELECT_WORKFLOWS)}
-    users = {user: tuple(row) for user, *row in connection.query(_SELECT_USERS)}
+def verify(settings: Settings, load: Load) -> None:
+    """Raise BenchmarkFailed unless every total of the load's workflows and users is what it must be."""
+    verify_totals(settings, load.users(), load.by_workflow(), load.by_user())
+
+
+def verify_totals(
+    settings: Settings,
+    users: Sequence[str],
+    by_workflow: dict[tuple[str, str], tuple[int, ...]],
+    by_user: dict[str, tuple[int, ...]],
+) -> None:
+    """Raise BenchmarkFailed unless these users and their workflows have exactly these totals."""
+    connection, asked = Connection(settings, timeout_s=_TIMEOUT_S), {"users": users}
+    of_workflows, of_users = (connection.query(sql, asked) for sql in (_SELECT_WORKFLOWS, _SELECT_USERS))
     connection.close()
-    require_equal("workflow", workflows, flood.by_workflow())
-    require_equal("user", users, flood.by_user())
+    require_equal("workflow", {(user, flow): tuple(row) for user, flow, *row in of_workflows}, by_workflow)
+    require_equal("user", {user: tuple(row) for user, *row in of_users}, by_user)
 
 
 def require_equal(what: str, found: dict[Any, Any], true: dict[Any, Any]) -> None:
@@ -118,8 +125,8 @@ def _running(processors: Sequence[LocalProcessor]) -> Iterator[tuple[int, ...]]:
 def _consume(
     processors: Sequence[LocalProcessor], clickhouse: LocalClickHouse, setting: Setting, meter: Meter
 ) -> Readings:
-    started = meter.read()
-    reader = AppliedReader(local_settings(clickhouse.address, _DATABASE))
+    settings = local_settings(clickhouse.address, DATABASE)
+    reader, connection = AppliedReader(settings), Connection(settings, timeout_s=_TIMEOUT_S)
 
     def look() -> Applied:
         for one in processors:
@@ -128,17 +135,19 @@ def _consume(
         return reader.read() or Applied()
 
     try:
-        assigned, finished, counted = watch(
+        readings, counted = watch(
             meter,
             setting.filled.events,
             is_assigned=lambda: look().partitions >= PARTITIONS * len(COUNTED_TOPICS),
             applied=lambda: look().records,
+            merges=lambda: merging(connection),
         )
     finally:
         reader.close()
+        connection.close()
     if counted != setting.filled.events:
         raise BenchmarkFailed(f"{counted:,} records were applied, but there are {setting.filled.events:,}")
-    return started, assigned, finished
+    return readings
 
 
 def _environment(clickhouse: LocalClickHouse, setting: Setting) -> dict[str, str]:
@@ -146,7 +155,7 @@ def _environment(clickhouse: LocalClickHouse, setting: Setting) -> dict[str, str
     return {
         "ENV": "development",
         "CLICKHOUSE_HOSTS": clickhouse.address,
-        "CLICKHOUSE_DATABASE": _DATABASE,
+        "CLICKHOUSE_DATABASE": DATABASE,
         "CLICKHOUSE_USERNAME": "default",
         "CLICKHOUSE_PASSWORD": "",
         "CLICKHOUSE_TLS_ENABLED": "false",

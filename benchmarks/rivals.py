@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Final, Literal
+from typing import Final, Literal
 
 from analytics.store.pool import Connection
+from benchmarks.figures import Values
 from benchmarks.fill import PARTITIONS
-from benchmarks.measurement import Measurement, Readings, Role, measured
+from benchmarks.measurement import values_of
 from benchmarks.meter import Meter, peak_rss_mb
 from benchmarks.setting import Setting
-from benchmarks.watch import watch
+from benchmarks.tables import merging
+from benchmarks.watch import Watched, watch
 from sandbox.clickhouse import LocalClickHouse, local_settings
-from sandbox.generate.flood import Kind
 
 Form = Literal["JSONEachRow", "RawBLOB"]
 
@@ -55,52 +56,61 @@ before the measurement begins; with 2 s, as our processor has it, 3 of 28 runs o
 """
 
 _CREATE_QUEUE: Final = """
-CREATE TABLE queue ({columns}) ENGINE = Kafka
+CREATE TABLE queue_{topic} ({columns}) ENGINE = Kafka
 SETTINGS kafka_broker_list = %(broker)s, kafka_topic_list = %(topic)s, kafka_group_name = %(group)s, {settings}
 """
 _CREATE_TOTALS: Final = """
 CREATE TABLE totals (user_id UUID, workflow_id UUID, records UInt64, amount UInt64)
 ENGINE = SummingMergeTree ORDER BY (user_id, workflow_id)
 """
-_VIEWS: Final[Mapping[tuple[Kind, Form], str]] = MappingProxyType(
+_VIEWS: Final[Mapping[tuple[str, Form], str]] = MappingProxyType(
     {
-        ("jobs", "JSONEachRow"): """
-CREATE MATERIALIZED VIEW sums TO totals AS
+        ("analytics", "JSONEachRow"): """
+CREATE MATERIALIZED VIEW sums_analytics TO totals AS
 SELECT UserID AS user_id, WorkflowID AS workflow_id, count() AS records, sum(Data.job_execution_duration) AS amount
-FROM queue WHERE EventType = 'JOBS' GROUP BY user_id, workflow_id
+FROM queue_analytics WHERE EventType = 'JOBS' GROUP BY user_id, workflow_id
 """,
-        ("jobs", "RawBLOB"): """
-CREATE MATERIALIZED VIEW sums TO totals AS
+        ("analytics", "RawBLOB"): """
+CREATE MATERIALIZED VIEW sums_analytics TO totals AS
 WITH JSONExtract(value, 'Tuple(UserID UUID, WorkflowID UUID, EventType String, Data Tuple(job_execution_duration UInt64))')
     AS event
 SELECT event.1 AS user_id, event.2 AS workflow_id, count() AS records, sum(event.4.1) AS amount
-FROM queue WHERE event.3 = 'JOBS' GROUP BY user_id, workflow_id
+FROM queue_analytics WHERE event.3 = 'JOBS' GROUP BY user_id, workflow_id
+""",
+        ("workflows", "JSONEachRow"): """
+CREATE MATERIALIZED VIEW sums_workflows TO totals AS
+SELECT UserID AS user_id, ID AS workflow_id, count() AS records, countIf(Action = 'JOB_FAILED') AS amount
+FROM queue_workflows GROUP BY user_id, workflow_id
+""",
+        ("workflows", "RawBLOB"): """
+CREATE MATERIALIZED VIEW sums_workflows TO totals AS
+WITH JSONExtract(value, 'Tuple(UserID UUID, ID UUID, Action String)') AS event
+SELECT event.1 AS user_id, event.2 AS workflow_id, count() AS records, countIf(event.3 = 'JOB_FAILED') AS amount
+FROM queue_workflows GROUP BY user_id, workflow_id
 """,
         ("job_logs", "JSONEachRow"): """
-CREATE MATERIALIZED VIEW sums TO totals AS
+CREATE MATERIALIZED VIEW sums_job_logs TO totals AS
 SELECT UserID AS user_id, WorkflowID AS workflow_id, count() AS records, sum(length(Message)) AS amount
-FROM queue GROUP BY user_id, workflow_id
+FROM queue_job_logs GROUP BY user_id, workflow_id
 """,
         ("job_logs", "RawBLOB"): """
-CREATE MATERIALIZED VIEW sums TO totals AS
+CREATE MATERIALIZED VIEW sums_job_logs TO totals AS
 WITH JSONExtract(value, 'Tuple(UserID UUID, WorkflowID UUID, Message String)') AS event
 SELECT event.1 AS user_id, event.2 AS workflow_id, count() AS records, sum(length(event.3)) AS amount
-FROM queue GROUP BY user_id, workflow_id
+FROM queue_job_logs GROUP BY user_id, workflow_id
 """,
     }
 )
-"""`amount` is seconds of jobs, and bytes of log lines."""
+"""`amount` is seconds of jobs, failed jobs, and bytes of log lines."""
 
-_COLUMNS: Final[Mapping[tuple[Kind, Form], str]] = MappingProxyType(
+_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        ("jobs", "JSONEachRow"): (
-            "UserID UUID, WorkflowID UUID, EventType String, Data Tuple(job_execution_duration UInt64)"
-        ),
-        ("job_logs", "JSONEachRow"): "UserID UUID, WorkflowID UUID, Message String",
-        ("jobs", "RawBLOB"): "value String",
-        ("job_logs", "RawBLOB"): "value String",
+        "analytics": "UserID UUID, WorkflowID UUID, EventType String, Data Tuple(job_execution_duration UInt64)",
+        "workflows": "UserID UUID, ID UUID, Action String",
+        "job_logs": "UserID UUID, WorkflowID UUID, Message String",
     }
 )
+"""Of JSONEachRow, by topic."""
 
 
 @dataclass(frozen=True)
@@ -110,20 +120,13 @@ class KafkaEngine:
     form: Form
     settings: Mapping[str, int] = field(default_factory=lambda: TUNED)
 
-    role: ClassVar[Role] = "rival"
-
     @property
     def key(self) -> str:
-        """What `--only` calls it."""
+        """One of `names.CONTENDERS`."""
         return f"engine-{self.form.lower()}"
 
-    @property
-    def name(self) -> str:
-        """What the table calls it."""
-        return f"Kafka engine, {self.form}"
-
-    def run(self, setting: Setting) -> Measurement:
-        """Measure once on a fresh ClickHouse. Raises BenchmarkFailed, NotReady."""
+    def run(self, setting: Setting) -> Values:
+        """Measure once on an empty ClickHouse: it would look into no index. Raises BenchmarkFailed, NotReady."""
         directory = setting.new_directory()
         _configure(directory)
         with LocalClickHouse(directory) as clickhouse:
@@ -131,38 +134,35 @@ class KafkaEngine:
             meter = Meter(servers=(clickhouse.pid,), brokers=(setting.broker.pid,))
             readings, counted = self._consume(connection, setting, meter)
             connection.close()
-            return measured(
-                self,
-                setting.filled,
-                readings,
-                server_peak_rss_mb=peak_rss_mb([clickhouse.pid]),
-                counted=counted,
-            )
+            server_mb = peak_rss_mb([clickhouse.pid])
+        again = counted - setting.filled.events
+        return values_of(setting.filled, readings, client_mb=0.0, server_mb=server_mb) | {
+            "counted_again": again
+        }
 
-    def _consume(self, connection: Connection, setting: Setting, meter: Meter) -> tuple[Readings, int]:
-        """Return the readings, and how many records it counted: it reads at least once."""
-        kind = setting.filled.kind
+    def _consume(self, connection: Connection, setting: Setting, meter: Meter) -> Watched:
+        topics = setting.filled.load.topics
         connection.query(_CREATE_TOTALS)
-        self._create_queue(connection, setting)
-        started = meter.read()
-        connection.query(_VIEWS[kind, self.form])
-        assigned, finished, counted = watch(
+        for topic in topics:
+            self._create_queue(connection, setting, topic)
+        for topic in topics:
+            connection.query(_VIEWS[topic, self.form])
+        return watch(
             meter,
             setting.filled.events,
-            is_assigned=lambda: _is_assigned(connection),
+            is_assigned=lambda: _assigned(connection) >= PARTITIONS * len(topics),
             applied=lambda: _applied(connection),
+            merges=lambda: merging(connection),
         )
-        return (started, assigned, finished), counted
 
-    def _create_queue(self, connection: Connection, setting: Setting) -> None:
+    def _create_queue(self, connection: Connection, setting: Setting, topic: str) -> None:
         settings = [
             f"kafka_format = '{self.form}'",
             *(f"{name} = {value}" for name, value in self.settings.items()),
         ]
-        sql = _CREATE_QUEUE.format(
-            columns=_COLUMNS[setting.filled.kind, self.form], settings=", ".join(settings)
-        )
-        where = {"broker": setting.broker.address, "topic": setting.filled.topic}
+        columns = "value String" if self.form == "RawBLOB" else _COLUMNS[topic]
+        sql = _CREATE_QUEUE.format(topic=topic, columns=columns, settings=", ".join(settings))
+        where = {"broker": setting.broker.address, "topic": topic}
         connection.query(sql, {**where, "group": f"rival-{secrets.token_hex(4)}"})
 
 
@@ -173,10 +173,10 @@ def _configure(directory: Path) -> None:
     path.write_text(_CONFIG)
 
 
-def _is_assigned(connection: Connection) -> bool:
-    """Whether every partition is: a rebalance before that is the broker's, and is not held against the engine."""
+def _assigned(connection: Connection) -> int:
+    """Return how many partitions are: a rebalance before that is the broker's, and is not held against the engine."""
     ((partitions,),) = connection.query("SELECT sum(length(assignments.topic)) FROM system.kafka_consumers")
-    return bool(partitions >= PARTITIONS)
+    return int(partitions)
 
 
 def _applied(connection: Connection) -> int:

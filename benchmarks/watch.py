@@ -1,36 +1,45 @@
-"""Watching a contender from outside until it has applied every record."""
+"""Watching a contender from outside until it has applied every record, and ClickHouse has merged what came."""
 
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.measurement import Readings
 from benchmarks.meter import Meter, Reading
 
 POLL_S: Final = 0.2  # a look is a query, which takes its share of the machine
 STALLED_AFTER_S: Final = 60.0
+QUIET_S: Final = 1.0
+"""Without a merge for so long, there is none to come: ClickHouse looks for the next one as soon as one has ended."""
+
+_MERGED_WITHIN_S: Final = 120.0
 
 
 class Watched(NamedTuple):
-    """Readings at the assignment and at the end, and how many records were counted by then."""
+    """Readings, and how many records were counted: who reads at least once may count more than there are."""
 
-    assigned: Reading
-    finished: Reading
+    readings: Readings
     counted: int
 
 
 def watch(
-    meter: Meter, records: int, *, is_assigned: Callable[[], bool], applied: Callable[[], int]
+    meter: Meter,
+    records: int,
+    *,
+    is_assigned: Callable[[], bool],
+    applied: Callable[[], int],
+    merges: Callable[[], int],
 ) -> Watched:
-    """Return what was seen of a run until `records` are applied, up to POLL_S late.
+    """Return what was seen of a run until `records` are applied and merged; each end up to POLL_S late.
 
-    Who reads at least once may count more than there is. Raises BenchmarkFailed when nothing moves for
-    STALLED_AFTER_S.
+    Raises BenchmarkFailed when nothing moves for STALLED_AFTER_S.
     """
     _until(lambda: int(is_assigned()), 1)
     assigned = meter.read()
     counted = _until(applied, records)
-    return Watched(assigned, meter.read(), counted)
+    at_the_end = meter.read()
+    return Watched(Readings(assigned, at_the_end, _merged(meter, at_the_end, merges)), counted)
 
 
 def _until(look: Callable[[], int], enough: int) -> int:
@@ -44,3 +53,15 @@ def _until(look: Callable[[], int], enough: int) -> int:
         elif time.monotonic() - moved_s > STALLED_AFTER_S:
             raise BenchmarkFailed(f"nothing moved for {STALLED_AFTER_S:g} s at {seen:,} of {enough:,}")
     return seen
+
+
+def _merged(meter: Meter, applied: Reading, merges: Callable[[], int]) -> Reading:
+    """Return the reading from which on no merge ran: that of the last record, if none ran at all."""
+    quiet = applied
+    while time.monotonic() - quiet.at_s < QUIET_S:
+        time.sleep(POLL_S)
+        if merges():
+            quiet = meter.read()
+        if quiet.at_s - applied.at_s > _MERGED_WITHIN_S:
+            raise BenchmarkFailed(f"ClickHouse still merges after {_MERGED_WITHIN_S:g} s")
+    return quiet

@@ -1,34 +1,29 @@
-"""The benchmark of ingestion, without engines: what it reads from the kernel, watches, compares and reports."""
+"""The benchmark of ingestion, without engines: what it reads from the kernel, watches, feeds and compares."""
 
 import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
-import click
 import msgspec
 import pytest
 
+from benchmarks import watch as watching
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.ingest import Options, chosen
-from benchmarks.measurement import Measurement, Role
+from benchmarks.fill import Filled
+from benchmarks.load import LINES_OF_JOB, Load
+from benchmarks.measurement import Readings, values_of
 from benchmarks.meter import Cost, Meter, Reading, cpu_s, peak_rss_mb, taken_share
 from benchmarks.ours import require_equal
-from benchmarks.report import Summary, remarks, summarize
+from benchmarks.setting import Setting
 from benchmarks.watch import watch
+from processor.decode.careful import read_workflows
+from sandbox.broker import LocalBroker
 
 
-def a_measurement(key: str, role: Role, seconds: float, cpu_s: float = 1.0) -> Measurement:
-    cost = Cost(client=cpu_s)
-    return Measurement(
-        key=key, name=key, role=role, kind="jobs", events=1_000_000,
-        steady_s=seconds, whole_s=seconds, steady_cpu=cost, whole_cpu=cost,
-    )  # fmt: skip
-
-
-def options(*only: str, processors: tuple[int, ...] = (1,)) -> Options:
-    return Options(1000, 0.01, 1, ("jobs",), only, processors, 0.0)
-
-
-def by_key(summaries: list[Summary]) -> dict[str, Summary]:
-    return {one.key: one for one in summaries}
+def in_turn(values: Iterable[int]) -> Callable[[], int]:
+    """Return what gives one value after the other, and the last one for ever."""
+    left = list(values)
+    return lambda: left.pop(0) if len(left) > 1 else left[0]
 
 
 def test_the_cpu_of_a_process_grows_as_it_works() -> None:
@@ -55,27 +50,48 @@ def test_what_others_took_of_the_machine_is_what_neither_we_nor_nobody_had(
     assert taken_share(first, last) == pytest.approx(0.25)  # of 20 core seconds 8 were ours and 7 idle
 
 
-def test_watching_ends_when_every_record_is_applied() -> None:
-    applied = iter([0, 500, 1000])
+def test_watching_ends_when_every_record_is_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "QUIET_S", 0.01)
 
-    seen = watch(Meter(), 1000, is_assigned=lambda: True, applied=lambda: next(applied))
+    readings, counted = watch(
+        Meter(), 1000, is_assigned=lambda: True, applied=in_turn([0, 500, 1000]), merges=lambda: 0
+    )
 
-    assert seen.finished.at_s > seen.assigned.at_s
-    assert seen.counted == 1000
+    assert readings.applied.at_s > readings.assigned.at_s
+    assert counted == 1000
 
 
-def test_records_that_a_rival_counted_twice_are_told() -> None:
-    (one,) = summarize([
-        msgspec.structs.replace(a_measurement("engine-rawblob", "rival", 1.0), counted_again=again) for again in (0, 7)
-    ])  # fmt: skip
+def test_without_merges_the_clock_stops_with_the_last_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "QUIET_S", 0.01)
 
-    assert remarks([one]) == ["jobs: engine-rawblob counted 7 records more than once in a run"]
+    readings, _ = watch(Meter(), 1, is_assigned=lambda: True, applied=lambda: 1, merges=lambda: 0)
+
+    assert readings.merged == readings.applied
+
+
+def test_merges_that_go_on_are_inside_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "POLL_S", 0.01)
+    monkeypatch.setattr(watching, "QUIET_S", 0.05)
+
+    readings, _ = watch(Meter(), 1, is_assigned=lambda: True, applied=lambda: 1, merges=in_turn([2, 1, 1, 0]))
+
+    assert readings.merged.at_s >= readings.applied.at_s + 0.03
 
 
 def test_a_contender_that_stalls_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.watch.STALLED_AFTER_S", 0.0)
+    monkeypatch.setattr(watching, "STALLED_AFTER_S", 0.0)
     with pytest.raises(BenchmarkFailed, match="at 7 of 1,000"):
-        watch(Meter(), 1000, is_assigned=lambda: True, applied=lambda: 7)
+        watch(Meter(), 1000, is_assigned=lambda: True, applied=lambda: 7, merges=lambda: 0)
+
+
+def test_a_rate_counts_the_merges_and_says_beside_it_what_it_is_without_them() -> None:
+    filled = Filled(Load("jobs", 10, duplicates=0), {"analytics": {0: 600, 1: 400}}, 0, 0.0)
+    readings = Readings(*(Reading(at_s, Cost(client=at_s / 2), idle=0.0) for at_s in (1.0, 3.0, 6.0)))
+
+    values = values_of(filled, readings, client_mb=1.0)
+
+    assert (values["per_s"], values["applied_per_s"]) == (200, 500)
+    assert values["client_cpu_us"] == pytest.approx(2500)  # until the merges have ended
 
 
 @pytest.mark.parametrize(
@@ -90,51 +106,50 @@ def test_equal_totals_pass() -> None:
     require_equal("workflow", {"a": (1, 2)}, {"a": (1, 2)})
 
 
-def test_a_summary_has_the_median_and_the_spread_of_the_runs() -> None:
-    (one,) = summarize([a_measurement("limit", "limit", seconds) for seconds in (1.0, 4.0, 2.0)])
+def test_a_mixed_load_has_a_result_and_log_lines_for_each_job() -> None:
+    load = Load("mixed", 1000, duplicates=0.01)
+    topics = [record.topic for record in load]
 
-    assert (one.min_events_per_s, one.median_events_per_s, one.max_events_per_s) == (
-        250_000,
-        500_000,
-        1_000_000,
+    assert len(topics) == 1000
+    assert topics.count("analytics") == topics.count("workflows") == 200
+    assert topics.count("job_logs") == 200 * LINES_OF_JOB
+
+
+def test_the_truth_of_a_mixed_load_is_that_of_its_jobs_and_lines_together() -> None:
+    load = Load("mixed", 5000, duplicates=0.01)
+    records = list(load)
+
+    lines = sum(row[2] for row in load.by_workflow().values())
+    jobs = sum(row[0] for row in load.by_workflow().values())
+    repeats = len(records) - 1000 - jobs - lines  # those of results are counted nowhere
+
+    assert repeats == load.repeats > 0
+    assert sum(row[1] for row in load.by_user().values()) == jobs
+
+
+def test_a_result_is_read_as_one_and_names_the_same_job() -> None:
+    job, result, *_ = Load("mixed", 5, duplicates=0)
+
+    read_workflows(result.value)
+
+    said, event = msgspec.json.decode(result.value), msgspec.json.decode(job.value)
+    assert said["UserID"] == event["UserID"]
+    assert said["ID"] == event["WorkflowID"]
+    assert said["JobID"] in event["EventKey"]
+
+
+def test_what_was_prepared_is_there_in_every_run_and_stays_as_it_is(tmp_path: Path) -> None:
+    prepared = tmp_path / "prepared"
+    (prepared / "parts").mkdir(parents=True)
+    (prepared / "log").write_text("small")
+    (prepared / "parts" / "column.bin").write_bytes(bytes(1 << 20))
+    setting = Setting(
+        tmp_path, LocalBroker(tmp_path), Filled(Load("jobs", 1, duplicates=0), {}, 0, 0.0), prepared
     )
 
+    run = setting.new_clickhouse()
+    (run / "log").write_text("changed")
+    (run / "parts" / "column.bin").unlink()
 
-def test_ratios_are_to_the_limit_and_to_the_better_rival() -> None:
-    found = by_key(
-        summarize([
-            a_measurement("limit", "limit", 1.0),
-            a_measurement("engine-jsoneachrow", "rival", 8.0),
-            a_measurement("engine-rawblob", "rival", 4.0),
-            a_measurement("processor-1", "ours", 2.0),
-        ])
-    )  # fmt: skip
-
-    assert found["processor-1"].ratio_to_limit == pytest.approx(0.5)
-    assert found["processor-1"].ratio_to_best_rival == pytest.approx(2.0)
-    assert found["engine-jsoneachrow"].ratio_to_best_rival == pytest.approx(0.5)
-
-
-def test_there_is_no_ratio_to_somebody_who_was_not_measured() -> None:
-    (one,) = summarize([a_measurement("processor-1", "ours", 2.0)])
-
-    assert (one.ratio_to_limit, one.ratio_to_best_rival) == (None, None)
-
-
-def test_cpu_is_per_million_events() -> None:
-    halved = msgspec.structs.replace(a_measurement("processor-1", "ours", 2.0, cpu_s=3.0), events=500_000)
-
-    assert summarize([halved])[0].cpu_s_per_million.client == pytest.approx(6.0)
-
-
-def test_only_chooses_by_the_start_of_a_key() -> None:
-    assert [one.key for one in chosen(options("engine", "processor-2", processors=(1, 2)))] == [
-        "engine-jsoneachrow",
-        "engine-rawblob",
-        "processor-2",
-    ]
-
-
-def test_only_with_nobody_is_refused() -> None:
-    with pytest.raises(click.UsageError, match="processor-1"):
-        chosen(options("flink"))
+    assert (prepared / "log").read_text() == "small"
+    assert (prepared / "parts" / "column.bin").exists()
