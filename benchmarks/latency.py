@@ -67,7 +67,8 @@ class World:
         self._await(sum(one.records for one in self.fed) + self.prober.published)
 
     def close(self) -> None:
-        """Close the connection to ClickHouse."""
+        """Close the connections."""
+        self.prober.close()
         self._applied.close()
 
     def _records(self) -> int:

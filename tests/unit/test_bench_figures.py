@@ -6,8 +6,10 @@ import pytest
 
 from benchmarks.command import PARTS
 from benchmarks.effort import Effort
+from benchmarks.errors import BenchmarkFailed
 from benchmarks.figures import Notebook, Row, Values, latency_values, number, percentile
 from benchmarks.names import Auth, all_ingested, asked, flat, ingested
+from benchmarks.prober import Lane
 from benchmarks.show import median_taken, remarks, shown, table_of
 from benchmarks.targets import Target, best, growth, judged, least, ratio, total, worst
 from benchmarks.wanted import TARGETS
@@ -154,3 +156,17 @@ def test_the_noise_of_a_whole_run_is_the_median_of_what_others_took() -> None:
 
 def test_there_are_four_parts() -> None:
     assert PARTS == ("ingest", "latency", "queries", "flatness")
+
+
+def test_one_answer_tells_of_all_events_of_a_lane_that_it_has() -> None:
+    lane = Lane(partition=1, published_s=[1.0, 1.2, 1.4])
+
+    lane.note(2, now_s=1.5)
+
+    assert lane.latencies_ms == pytest.approx([500, 300])
+    assert lane.waited_s(now_s=1.5) == pytest.approx(0.1)
+
+
+def test_an_event_that_is_counted_twice_ends_the_benchmark() -> None:
+    with pytest.raises(BenchmarkFailed, match="1 jobs of a user were counted as 2"):
+        Lane(partition=0, published_s=[1.0]).note(2, now_s=1.5)
