@@ -61,7 +61,7 @@ def main(
             _measure(part, book, effort)
     finally:
         target = path or RESULTS / f"{'-'.join(parts) or 'bench'}.json"
-        _report(book, effort, time.monotonic() - started_s, target, console)
+        _report(book, effort, time.monotonic() - started_s, target, console, is_partial=bool(parts or rows))
     sys.exit(1 if book.failures else 0)
 
 
@@ -80,10 +80,13 @@ def _measure(part: Part, book: Notebook, effort: Effort) -> None:
             book.fail(part, "all that was still to come", error)
 
 
-def _report(book: Notebook, effort: Effort, duration_s: float, path: Path, console: Console) -> None:
+def _report(
+    book: Notebook, effort: Effort, duration_s: float, path: Path, console: Console, *, is_partial: bool
+) -> None:
+    """Print and write what there is. Of a partial benchmark, only targets that were measured are printed."""
     rows = book.rows()
     verdicts = judged(rows, TARGETS)
-    show.show(console, rows, verdicts)
+    show.show(console, rows, [one for one in verdicts if one.is_met is not None or not is_partial])
     for failure in book.failures:
         console.print(f"FAILED {failure}", style="bold red", markup=False)
     options: Mapping[str, object] = {"runs": effort.runs, "quick": effort.is_quick, "rows": effort.only}
