@@ -105,10 +105,12 @@ def _questions(setting: Setting, callers: Callers, run: int) -> Iterator[tuple[s
             "workflow": some_workflows(connection, _KEYS),
             "user": users_with(connection, _WORKFLOWS_OF_USER, _KEYS),
         }
+        parts = stored(connection)["analytics"].parts  # each question looks into every part
         with services(directory, clickhouse) as both:
             for what, truths in asked.items():
                 cell = Cell(what, both.with_auth, 1, truths, both.private_key)
-                yield what, measured(cell, callers, clickhouse, run=run, seconds=_QUESTIONS_S)
+                values = measured(cell, callers, clickhouse, run=run, seconds=_QUESTIONS_S)
+                yield what, values | {"parts": parts}
 
 
 if __name__ == "__main__":

@@ -123,11 +123,13 @@ def _at(
         first = meter.read()
         latencies_ms = world.prober.latencies_ms(seconds)
         last = meter.read()
-    fed = world.fed[-1]
+    fed, cost = world.fed[-1], last.cost.minus(first.cost)
     return {
         "fed_per_s": fed.records / fed.duration_s,
         **latency_values(latencies_ms),
         "events": len(latencies_ms),
+        "client_cores": cost.client / (last.at_s - first.at_s),
+        "server_cores": cost.server / (last.at_s - first.at_s),
         "taken": taken_share(first, last),
     }
 

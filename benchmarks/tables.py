@@ -174,7 +174,7 @@ _MERGING: Final = """
 SELECT count() FROM system.merges WHERE database = currentDatabase() AND table != 'progress'
 """
 _PARTS: Final = """
-SELECT table, sum(bytes_on_disk), sum(rows)
+SELECT table, sum(bytes_on_disk), sum(rows), count()
 FROM system.parts
 WHERE active AND database = currentDatabase()
 GROUP BY table
@@ -186,6 +186,7 @@ class Stored(NamedTuple):
 
     bytes_on_disk: int
     rows: int
+    parts: int
 
 
 def fill_totals(connection: Connection, shape: Shape) -> None:
@@ -243,4 +244,4 @@ def merging(connection: Connection) -> int:
 
 def stored(connection: Connection) -> dict[str, Stored]:
     """Return what every table holds."""
-    return {table: Stored(size, rows) for table, size, rows in connection.query(_PARTS)}
+    return {table: Stored(*numbers) for table, *numbers in connection.query(_PARTS)}

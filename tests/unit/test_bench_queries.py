@@ -102,8 +102,8 @@ def test_10_to_the_8_events_are_100_000_workflows() -> None:
 
 def test_bytes_on_disk_are_told_by_what_they_are_for() -> None:
     tables = {
-        "event_keys": Stored(2000, 0), "log_runs": Stored(9000, 0),
-        "analytics": Stored(5000, 0), "workflows": Stored(1000, 0),
+        "event_keys": Stored(2000, 0, 1), "log_runs": Stored(9000, 0, 1),
+        "analytics": Stored(5000, 0, 1), "workflows": Stored(1000, 0, 1),
     }  # fmt: skip
 
     found = on_disk(tables, shape_of(10_000))  # 1,000 jobs, 9,000 lines, 10 workflows
