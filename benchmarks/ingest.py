@@ -31,7 +31,7 @@ CONTENDERS: Final[tuple[Contender, ...]] = (
 )  # fmt: skip
 _EVENTS: Final = 2_000_000
 _KEYS: Final = 20_000_000
-_QUICKLY: Final = 10  # so many times less
+_QUICKLY: Final = 4  # so many times less
 _LINES_OF_RUN: Final = 8
 
 

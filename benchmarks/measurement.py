@@ -9,9 +9,9 @@ from benchmarks.setting import Setting
 
 
 class Readings(NamedTuple):
-    """When the partitions were assigned, when every record was applied, and when ClickHouse had merged what came.
+    """When the first partition was assigned, when every record was applied, and when ClickHouse had merged what came.
 
-    The clock begins at the assignment: the time that a rebalance takes is the broker's, and nobody's merit.
+    The clock begins at the assignment: the wait of the broker before it is nobody's merit.
     """
 
     assigned: Reading

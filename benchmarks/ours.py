@@ -14,7 +14,6 @@ from analytics.store.migrate import migrate
 from analytics.store.pool import Connection
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.figures import Values
-from benchmarks.fill import PARTITIONS
 from benchmarks.load import Load
 from benchmarks.measurement import Readings, values_of
 from benchmarks.meter import Meter, peak_rss_mb
@@ -22,7 +21,7 @@ from benchmarks.prepared import DATABASE
 from benchmarks.setting import Setting
 from benchmarks.tables import merging
 from benchmarks.watch import watch
-from sandbox.applied import COUNTED_TOPICS, Applied, AppliedReader
+from sandbox.applied import Applied, AppliedReader
 from sandbox.clickhouse import LocalClickHouse, local_settings
 from sandbox.programs import LocalProcessor
 
@@ -138,7 +137,7 @@ def _consume(
         readings, counted = watch(
             meter,
             setting.filled.events,
-            is_assigned=lambda: look().partitions >= PARTITIONS * len(COUNTED_TOPICS),
+            assigned=lambda: look().partitions,
             applied=lambda: look().records,
             merges=lambda: merging(connection),
         )

@@ -150,7 +150,7 @@ class KafkaEngine:
         return watch(
             meter,
             setting.filled.events,
-            is_assigned=lambda: _assigned(connection) >= PARTITIONS * len(topics),
+            assigned=lambda: _assigned(connection),
             applied=lambda: _applied(connection),
             merges=lambda: merging(connection),
         )

@@ -8,6 +8,7 @@ from benchmarks.errors import BenchmarkFailed
 from benchmarks.measurement import Readings
 from benchmarks.meter import Meter, Reading
 
+_ASSIGNED_POLL_S: Final = 0.05
 POLL_S: Final = 0.2  # a look is a query, which takes its share of the machine
 STALLED_AFTER_S: Final = 60.0
 QUIET_S: Final = 1.0
@@ -27,7 +28,7 @@ def watch(
     meter: Meter,
     records: int,
     *,
-    is_assigned: Callable[[], bool],
+    assigned: Callable[[], int],
     applied: Callable[[], int],
     merges: Callable[[], int],
 ) -> Watched:
@@ -35,11 +36,22 @@ def watch(
 
     Raises BenchmarkFailed when nothing moves for STALLED_AFTER_S.
     """
-    _until(lambda: int(is_assigned()), 1)
-    assigned = meter.read()
+    first = _before_the_first(meter, assigned)
     counted = _until(applied, records)
     at_the_end = meter.read()
-    return Watched(Readings(assigned, at_the_end, _merged(meter, at_the_end, merges)), counted)
+    return Watched(Readings(first, at_the_end, _merged(meter, at_the_end, merges)), counted)
+
+
+def _before_the_first(meter: Meter, assigned: Callable[[], int]) -> Reading:
+    """Return the last reading at which no partition was assigned: whoever has one, begins to read it."""
+    started_s = time.monotonic()
+    before = meter.read()
+    while not assigned():
+        if time.monotonic() - started_s > STALLED_AFTER_S:
+            raise BenchmarkFailed(f"no partition was assigned within {STALLED_AFTER_S:g} s")
+        time.sleep(_ASSIGNED_POLL_S)
+        before = meter.read()
+    return before
 
 
 def _until(look: Callable[[], int], enough: int) -> int:

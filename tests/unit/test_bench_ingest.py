@@ -1,6 +1,7 @@
 """The benchmark of ingestion, without engines: what it reads from the kernel, watches, feeds and compares."""
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -54,17 +55,30 @@ def test_watching_ends_when_every_record_is_applied(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(watching, "QUIET_S", 0.01)
 
     readings, counted = watch(
-        Meter(), 1000, is_assigned=lambda: True, applied=in_turn([0, 500, 1000]), merges=lambda: 0
+        Meter(), 1000, assigned=lambda: 1, applied=in_turn([0, 500, 1000]), merges=lambda: 0
     )
 
     assert readings.applied.at_s > readings.assigned.at_s
     assert counted == 1000
 
 
+def test_the_clock_begins_before_the_first_partition_is_assigned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "QUIET_S", 0.01)
+    asked_s: list[float] = []
+
+    def assigned() -> int:
+        asked_s.append(time.monotonic())
+        return [0, 0, 1][len(asked_s) - 1]
+
+    readings, _ = watch(Meter(), 1, assigned=assigned, applied=lambda: 1, merges=lambda: 0)
+
+    assert asked_s[1] < readings.assigned.at_s < asked_s[2]
+
+
 def test_without_merges_the_clock_stops_with_the_last_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "QUIET_S", 0.01)
 
-    readings, _ = watch(Meter(), 1, is_assigned=lambda: True, applied=lambda: 1, merges=lambda: 0)
+    readings, _ = watch(Meter(), 1, assigned=lambda: 1, applied=lambda: 1, merges=lambda: 0)
 
     assert readings.merged == readings.applied
 
@@ -73,7 +87,7 @@ def test_merges_that_go_on_are_inside_the_clock(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(watching, "POLL_S", 0.01)
     monkeypatch.setattr(watching, "QUIET_S", 0.05)
 
-    readings, _ = watch(Meter(), 1, is_assigned=lambda: True, applied=lambda: 1, merges=in_turn([2, 1, 1, 0]))
+    readings, _ = watch(Meter(), 1, assigned=lambda: 1, applied=lambda: 1, merges=in_turn([2, 1, 1, 0]))
 
     assert readings.merged.at_s >= readings.applied.at_s + 0.03
 
@@ -81,7 +95,7 @@ def test_merges_that_go_on_are_inside_the_clock(monkeypatch: pytest.MonkeyPatch)
 def test_a_contender_that_stalls_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "STALLED_AFTER_S", 0.0)
     with pytest.raises(BenchmarkFailed, match="at 7 of 1,000"):
-        watch(Meter(), 1000, is_assigned=lambda: True, applied=lambda: 7, merges=lambda: 0)
+        watch(Meter(), 1000, assigned=lambda: 1, applied=lambda: 7, merges=lambda: 0)
 
 
 def test_a_rate_counts_the_merges_and_says_beside_it_what_it_is_without_them() -> None:
