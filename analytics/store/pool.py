@@ -7,6 +7,7 @@ one of ours at this edge: `StoreUnavailable`, `StoreTimeout`, or `StatementFaile
 import queue
 import random
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from analytics.errors import Retryable, StoreTimeout, StoreUnavailable
 from analytics.settings import Settings
 
 CLIENT_NAME = "chronoverse-analytics"
+_ALIVE_FOR_S = 1.0  # since the last answer on a connection: then it is taken for alive
 
 # Server error codes after which the same statement may succeed: the server is overloaded, starting or stopping, lacks
 # memory or disk, or an operator holds it back (a quota, a table that is read only).
@@ -72,6 +74,23 @@ class Connection:
             tcp_keepalive=True,
             settings={"use_numpy": numpy},
         )
+        self._ask_only_after_silence()
+
+    def _ask_only_after_silence(self) -> None:
+        """Before each statement the driver asks the server whether it is there: 0.2 ms, in vain after an answer.
+
+        Who meets a connection that broke since gets StoreUnavailable, as if it had broken a moment later.
+        """
+        self._answered_at = -_ALIVE_FOR_S
+        connection = self._client.connection
+        ping = connection.ping
+        connection.ping = lambda: time.monotonic() - self._answered_at < _ALIVE_FOR_S or ping()
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        with _driver_errors():
+            yield
+        self._answered_at = time.monotonic()
 
     def query(
         self,
@@ -81,8 +100,8 @@ class Connection:
         settings: Mapping[str, object] | None = None,
     ) -> list[tuple[Any, ...]]:
         """Run a statement with `%(name)s` parameters, quoted by the driver, and return its rows."""
-        with _driver_errors():
-            rows: list[tuple[Any, ...]] = self._client.execute(sql, parameters, settings=settings)
+        with self._speaking():
+            rows: list[tuple[Any, ...]] = self._client.execute(sql, parameters, settings=_reading(settings))
         return rows
 
     def query_with_table(
@@ -90,8 +109,10 @@ class Connection:
     ) -> list[tuple[Any, ...]]:
         """Run a query that reads a table sent along with it, and return its rows. Not with `numpy=True`."""
         external = {"name": table.name, "structure": list(table.columns.items()), "data": table.rows}
-        with _driver_errors():
-            rows: list[tuple[Any, ...]] = self._client.execute(sql, parameters, external_tables=[external])
+        with self._speaking():
+            rows: list[tuple[Any, ...]] = self._client.execute(
+                sql, parameters, external_tables=[external], settings=_reading(None)
+            )
         return rows
 
     def query_columns(
@@ -102,13 +123,15 @@ class Connection:
         settings: Mapping[str, object] | None = None,
     ) -> list[Any]:
         """Run a query and return its columns; an empty list when there is no row."""
-        with _driver_errors():
-            columns: list[Any] = self._client.execute(sql, parameters, settings=settings, columnar=True)
+        with self._speaking():
+            columns: list[Any] = self._client.execute(
+                sql, parameters, settings=_reading(settings), columnar=True
+            )
         return columns
 
     def iterate(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[Any]]:
         """Yield a large result block by block, as columns."""
-        with _driver_errors():
+        with self._speaking():
             blocks = self._client.execute_iter(sql, parameters, columnar=True)
             yield from blocks
 
@@ -116,7 +139,7 @@ class Connection:
         self, sql: str, columns: Sequence[Any], *, settings: Mapping[str, object] | None = None
     ) -> None:
         """Send columns of equal length to an INSERT statement. Retry only what is harmless to write twice."""
-        with _driver_errors():
+        with self._speaking():
             self._client.execute(sql, columns, columnar=True, settings=settings)
 
     def interrupt(self) -> None:
@@ -160,6 +183,11 @@ class Pool:
         self._is_closed = True
         while not self._free.empty():
             self._free.get_nowait().close()
+
+
+def _reading(settings: Mapping[str, object] | None) -> Mapping[str, object]:
+    """Do without counters that nobody reads, which cost 0.15 ms. An insert must not: the driver waits for them."""
+    return {"send_profile_events": 0, **(settings or {})}
 
 
 def _text(path: object) -> str | None:

@@ -90,3 +90,14 @@ async def test_a_read_that_was_given_up_before_it_began_never_does(runner):
 async def test_a_read_without_time_left_never_begins(runner):
     with pytest.raises(StoreTimeout):
         await runner.run(lambda *_: None, 0.0)
+
+
+async def test_a_connection_that_broke_since_its_last_answer_costs_no_call(runner):
+    """Within a second of an answer nobody asks first whether the server is there: the read is repeated instead."""
+
+    def broken(store, _):
+        store.interrupt()
+        return store.query("SELECT 1")
+
+    for _ in range(3):
+        assert await runner.run(broken, 5) == [(1,)]
