@@ -106,11 +106,12 @@ def remarks(rows: Sequence[Row]) -> list[str]:
 
 
 def show(console: Console, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> None:
-    """Print both tables, and what they mean."""
+    """Print both tables, and what they mean; without verdicts only the first one."""
     console.print(table_of(rows))
     for line in (NOTE, *remarks(rows)):
         console.print(line, markup=False)
-    console.print(targets_of(verdicts))
+    if verdicts:
+        console.print(targets_of(verdicts))
 
 
 def write(results: Results, path: Path) -> None:
