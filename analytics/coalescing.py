@@ -1,7 +1,8 @@
-"""Concurrent lookups become one query: what arrives while all connections are busy goes out together.
+"""Concurrent lookups become one query.
 
-So a query of its own costs a lonely caller nothing, and under load a query has many keys, each of which is cheap.
-Whoever would have to wait for too long is refused at once, not answered too late.
+A query costs far more than a key in it, so callers share one where they can: a lonely caller has a query at once; who
+comes while one is running waits for the next, but not for long; and callers that were answered together are awaited
+for a moment, because they tend to come back together. Whoever would be answered too late is refused at once.
 """
 
 import asyncio
@@ -20,6 +21,10 @@ Read = Callable[[Sequence[K], float], Awaitable[Mapping[K, V]]]
 """Reads keys within so many seconds; keys without a value are absent. When cancelled, it stops the query."""
 
 _OF_THE_NEWEST: Final = 0.2  # weight of the newest query in the mean of their times
+_PATIENCE: Final = 2.0  # times the mean: so long after one query the next begins beside it,
+_LONGEST_PATIENCE_S: Final = 0.05  # or sooner
+_FOR_COMPANY: Final = 0.25  # times the mean: so long those are awaited who were answered together,
+_LONGEST_FOR_COMPANY_S: Final = 0.005  # or shorter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,18 +65,17 @@ class Coalescer(Generic[K, V]):
         self._callers = 0  # that wait for their query to begin
         self._running: set[_Batch[K, V]] = set()
         self._query_s = 0.0  # what queries took lately
-        self._will_start = False
+        self._begun_at = self._ended_at = 0.0
+        self._company = 0  # callers that may come together after the last query
+        self._next: asyncio.Handle | None = None  # when to look again whether a query may begin
 
     async def ask(self, key: K, *, within_s: float) -> V | None:
         """Return the value of a key, None where there is none. Raises Overloaded, and what the read raises."""
         self._require_room(within_s)
-        loop = asyncio.get_running_loop()
-        ask: _Ask[V] = _Ask(loop.create_future(), self._clock() + within_s)
+        ask: _Ask[V] = _Ask(asyncio.get_running_loop().create_future(), self._clock() + within_s)
         self._waiting.setdefault(key, []).append(ask)
         self._callers += 1
-        if not self._will_start and len(self._running) < self._parallel:
-            self._will_start = True  # with all that arrive in this turn of the loop
-            loop.call_soon(self._start)
+        self._look_again(0.0)  # with all that arrive in this turn of the loop
         try:
             return await ask.answer
         except asyncio.CancelledError:
@@ -92,13 +96,37 @@ class Coalescer(Generic[K, V]):
             return 0.0
         return self._query_s * (1 + len(self._waiting) / (self._largest * self._parallel))
 
-    def _start(self) -> None:
-        """Let queries begin, as long as there are callers and connections."""
-        self._will_start = False
+    def _look_again(self, in_s: float) -> None:
+        self._forget_next()
+        loop = asyncio.get_running_loop()
+        self._next = loop.call_later(in_s, self._begin) if in_s > 0 else loop.call_soon(self._begin)
+
+    def _forget_next(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _begin(self) -> None:
+        """Let queries begin, as long as there are callers, connections, and nothing to wait for."""
+        self._forget_next()
         while self._waiting and len(self._running) < self._parallel:
+            if (wait_s := self._wait_s()) > 0:
+                return self._look_again(wait_s)
             batch: _Batch[K, V] = _Batch(self._take())
             self._running.add(batch)
+            self._begun_at = self._clock()
             batch.query = asyncio.create_task(self._run(batch))
+        return None
+
+    def _wait_s(self) -> float:
+        """Return for how long the next query had better wait; not positive: not at all."""
+        if len(self._waiting) >= self._largest:
+            return 0.0
+        if self._running:
+            return self._begun_at + min(_PATIENCE * self._query_s, _LONGEST_PATIENCE_S) - self._clock()
+        if self._callers >= self._company:
+            return 0.0
+        return self._ended_at + min(_FOR_COMPANY * self._query_s, _LONGEST_FOR_COMPANY_S) - self._clock()
 
     def _take(self) -> dict[K, list[_Ask[V]]]:
         """Return the keys that have waited longest, with whoever asks for them."""
@@ -122,8 +150,10 @@ class Coalescer(Generic[K, V]):
                         ask.answer.set_result(found.get(key))
         finally:
             self._running.discard(batch)
-            self._note(len(batch.asks), self._clock() - started)
-            self._start()
+            self._ended_at = self._clock()
+            self._company = self._callers + sum(map(len, batch.asks.values()))
+            self._note(len(batch.asks), self._ended_at - started)
+            self._begin()
 
     def _note(self, keys: int, seconds: float) -> None:
         self._query_s += _OF_THE_NEWEST * (seconds - self._query_s)

@@ -7,6 +7,9 @@ import pytest
 from analytics.coalescing import Coalescer
 from analytics.errors import Overloaded, StoreUnavailable
 
+LEARNED = 20
+"""Queries after which the mean is known."""
+
 
 class Store:
     """Answers a query with the length of each key, when it is told to."""
@@ -46,6 +49,13 @@ async def settle():
     """Let everything happen that can."""
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+async def until(fact):
+    """As tests.eventually, in the loop."""
+    async with asyncio.timeout(5):
+        while not fact():
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
@@ -119,6 +129,63 @@ async def test_so_many_queries_run_beside_each_other(store):
     assert store.queries == [["a"], ["b"]]
 
 
+async def of_two(store, clock):
+    """A coalescer that has learned that a query takes 10 ms."""
+    coalescer = Coalescer(store.read, parallel=2, largest=3, most_waiting=9, clock=clock)
+    await slow_query(coalescer, store, clock, 0.01)
+    return coalescer
+
+
+async def test_a_caller_rather_waits_for_the_next_query_than_to_have_its_own(store, clock):
+    """But not for much longer than a query takes."""
+    coalescer = await of_two(store, clock)
+    await asking(coalescer, "a")
+    await asking(coalescer, "b")
+    clock.now += 0.019
+    await asking(coalescer, "c")
+    assert store.queries[LEARNED:] == [["a"]]
+    clock.now += 0.002
+    await until(lambda: store.queries[LEARNED:] == [["a"], ["b", "c"]])
+
+
+async def test_a_full_query_does_not_wait(store, clock):
+    coalescer = await of_two(store, clock)
+    await asking(coalescer, "a")
+    await asking(coalescer, "b", "c", "d")
+    assert store.queries[LEARNED:] == [["a"], ["b", "c", "d"]]
+
+
+async def test_who_was_answered_together_is_awaited_for_a_moment(store, clock):
+    coalescer = await of_two(store, clock)
+    await asking(coalescer, "a", "b")
+    clock.now += 0.01
+    await store.answer()
+    await asking(coalescer, "c")
+    assert store.queries[LEARNED:] == [["a", "b"]]
+    await asking(coalescer, "d")
+    assert store.queries[LEARNED:] == [["a", "b"], ["c", "d"]]
+
+
+async def test_who_does_not_come_again_is_not_awaited_for_long(store, clock):
+    coalescer = await of_two(store, clock)
+    await asking(coalescer, "a", "b")
+    clock.now += 0.01
+    await store.answer()
+    await asking(coalescer, "c")
+    clock.now += 0.0026
+    await until(lambda: store.queries[LEARNED:] == [["a", "b"], ["c"]])
+
+
+async def test_a_store_that_hung_holds_nobody_up_afterwards(store, clock):
+    """Means of seconds are no reason to wait for seconds."""
+    coalescer = Coalescer(store.read, parallel=2, largest=3, most_waiting=9, clock=clock)
+    await slow_query(coalescer, store, clock, 5.0)
+    await asking(coalescer, "a")
+    await asking(coalescer, "b")
+    clock.now += 0.051
+    await until(lambda: store.queries[-2:] == [["a"], ["b"]])
+
+
 async def test_a_failure_reaches_the_callers_of_its_query_only(coalescer, store):
     first = await asking(coalescer, "a", "b")
     (later,) = await asking(coalescer, "c")
@@ -136,7 +203,8 @@ async def test_a_query_may_take_as_long_as_its_most_patient_caller_waits(coalesc
     await asking(coalescer, "c", within_s=7.0)
     clock.now = 1.0
     await store.answer()
-    assert store.seconds == [10.0, 6.0]
+    clock.now = 2.0
+    await until(lambda: store.seconds == [10.0, 5.0])
 
 
 async def test_who_has_gone_before_a_query_is_not_read_for(coalescer, store):
@@ -184,7 +252,7 @@ async def test_only_so_many_may_wait(coalescer, store):
 
 async def slow_query(coalescer, store, clock, seconds):
     """Several, so that the coalescer has learned how long a query takes."""
-    for _ in range(20):
+    for _ in range(LEARNED):
         await asking(coalescer, "a")
         clock.now += seconds
         await store.answer()
