@@ -23,6 +23,8 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 _MANY_MORE: Final = 10_000  # records that are waiting in the log
 _GATHER_S: Final = 2.0  # the longest that a batch waits for them
+_REST: Final = 2.0  # times the work before: so long a lane that is not full leaves the cores to the others,
+_LONGEST_REST_S: Final = 0.1  # or shorter
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +45,7 @@ class Lane:
         self._gathering = Gathering(partition.topic, 0)
         self._in_hand: Decoded | None = None  # being applied, or to be tried again
         self._task: Future[PartitionWriter] | Future[None] | None = None
-        self._not_before = 0.0
+        self._not_before = self._started_at = self._rested_at = 0.0
         self._pause_s = _FIRST_PAUSE_S
         self._trust_gap_at = -1
         self._paused = False
@@ -123,7 +125,7 @@ class Lane:
             if self._in_hand is None and self._has_gathered and self._is_ripe(now):
                 self._take()
             if self._in_hand is not None:
-                self._not_before = now + self._limits.min_interval_s
+                self._started_at, self._not_before = now, now + self._limits.min_interval_s
                 self._task = self._workers.submit(self._apply, self._in_hand)
 
     @property
@@ -144,11 +146,16 @@ class Lane:
         return [record for record in records if record.offset() < border]
 
     def _is_ripe(self, now: float) -> bool:
-        """Whether to apply what is gathered. Not while many more records are waiting: a batch has its fixed costs."""
+        """Whether to apply what is gathered.
+
+        A batch has its fixed costs: it waits while many more records are there, and it rests after the one before.
+        """
         if self._gathering.batch.end == self._border:
             return True
+        if self.full_since is not None or now - self._gathering_since >= _GATHER_S:
+            return True
         waiting = self._source.known_end(self.place) - self._gathering.batch.end
-        return self.full_since is not None or waiting < _MANY_MORE or now - self._gathering_since >= _GATHER_S
+        return waiting < _MANY_MORE and now >= self._rested_at
 
     def _take(self) -> None:
         batch = self._gathering.batch
@@ -182,7 +189,9 @@ class Lane:
             self._in_hand = None
             if result is not None:
                 self._begin(result)
-            elif self.next_offset == self._border:
+                return
+            self._rested_at = now + min(_REST * (now - self._started_at), _LONGEST_REST_S)
+            if self.next_offset == self._border:
                 self._reopen()
 
     def _begin(self, writer: PartitionWriter) -> None:
