@@ -25,6 +25,7 @@ from analytics.call import Call, enter_call
 
 DOMAIN: Final = "analytics.chronoverse"
 SERVICE_PREFIX: Final = "/analytics.AnalyticsService/"
+_PUSHBACK: Final = "grpc-retry-pushback-ms"  # which gRPC's own retries obey; RetryInfo is for the callers
 
 _log = structlog.get_logger(__name__)
 
@@ -71,12 +72,16 @@ def status_of(error: Exception) -> grpc.Status:
     if isinstance(error, errors.InvalidField):
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.rule)
         details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
+    pushback: tuple[tuple[str, str], ...] = ()
     if isinstance(error, errors.Overloaded):
-        delay = Duration()
-        delay.FromMilliseconds(math.ceil(error.retry_after_s * 1000))
+        after_ms, delay = math.ceil(error.retry_after_s * 1000), Duration()
+        delay.FromMilliseconds(after_ms)
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+        pushback = ((_PUSHBACK, str(after_ms)),)
     status = status_pb2.Status(code=code.value[0], message=words or str(error), details=details)
-    return rpc_status.to_status(status)
+    converted: Any = rpc_status.to_status(status)
+    converted = converted._replace(trailing_metadata=(*converted.trailing_metadata, *pushback))
+    return converted  # type: ignore[no-any-return] # a named tuple, which its type does not say
 
 
 def _packed(message: Any) -> AnyMessage:

@@ -17,6 +17,7 @@ from sandbox.partitioner import partition_of
 
 _TICK_S: Final = 0.01
 _FLUSH_WITHIN_S: Final = 60.0
+_OLDEST_MS: Final = 3_360_000
 _PRODUCER: Final = {
     "enable.idempotence": True,
     "compression.type": "lz4",
@@ -54,7 +55,9 @@ def serve(pipe: Pipe) -> None:
             feed: Feed = pipe.recv()
         except EOFError:
             return
-        load = Load(feed.kind, feed.events, duplicates=0.01, seed=feed.seed)
+        # Lines say when they were written, which is just before they are published: the hour that began 56 minutes ago.
+        start_ms = time.time_ns() // 1_000_000 - _OLDEST_MS
+        load = Load(feed.kind, feed.events, duplicates=0.01, seed=feed.seed, start_ms=start_ms)
         records = list(load)
         places = {record.key: partition_of(record.key.decode(), PARTITIONS) for record in records}
         gc.collect()

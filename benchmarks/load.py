@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
+from benchmarks.tables import NEWEST_MS
 from sandbox.generate.flood import TOPICS, Flood, FloodRecord
 
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -36,15 +37,17 @@ class Load:
     """Iterate once: `events` records, the same for the same arguments. A share of them repeats earlier ones.
 
     `mixed`: all three topics, as jobs fill them that write three log lines each; `events` is then rounded down to
-    whole jobs.
+    whole jobs. Their times are of the hour from `start_ms` on.
     """
 
-    def __init__(self, kind: Kind, events: int, *, duplicates: float, seed: int = 1) -> None:
+    def __init__(
+        self, kind: Kind, events: int, *, duplicates: float, seed: int = 1, start_ms: int = NEWEST_MS
+    ) -> None:
         self.kind: Kind = kind
         jobs = events // (2 + LINES_OF_JOB) if kind == "mixed" else events
         lines = jobs * LINES_OF_JOB if kind == "mixed" else events
-        self._jobs = Flood("jobs", jobs, seed, duplicates=duplicates)
-        self._lines = Flood("job_logs", lines, seed, duplicates=duplicates)
+        self._jobs = Flood("jobs", jobs, seed, start_ms=start_ms, duplicates=duplicates)
+        self._lines = Flood("job_logs", lines, seed, start_ms=start_ms, duplicates=duplicates)
 
     @property
     def topics(self) -> tuple[str, ...]:

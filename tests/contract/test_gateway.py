@@ -69,6 +69,7 @@ async def test_an_overload_says_when_to_come_again():
     retry = error_details_pb2.RetryInfo()
     assert any(detail.Unpack(retry) for detail in rpc_status.from_call(caught.value).details)
     assert retry.retry_delay == Duration(nanos=250_000_000)
+    assert dict(caught.value.trailing_metadata())["grpc-retry-pushback-ms"] == "250"
 
 
 @pytest.mark.parametrize(
