@@ -80,8 +80,8 @@ def status_of(error: Exception) -> grpc.Status:
         pushback = ((_PUSHBACK, str(after_ms)),)
     status = status_pb2.Status(code=code.value[0], message=words or str(error), details=details)
     converted: Any = rpc_status.to_status(status)
-    converted = converted._replace(trailing_metadata=(*converted.trailing_metadata, *pushback))
-    return converted  # type: ignore[no-any-return] # a named tuple, which its type does not say
+    trailing = (*converted.trailing_metadata, *pushback)
+    return converted._replace(trailing_metadata=trailing)  # type: ignore[no-any-return] # a named tuple, not typed as one
 
 
 def _packed(message: Any) -> AnyMessage:

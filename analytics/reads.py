@@ -13,6 +13,7 @@ from analytics.store.pool import Connection, Pool, StatementFailed
 
 T = TypeVar("T")
 
+_TRUSTED_FOR_S: Final = 1.0  # a read that finds its connection broken is repeated anyway
 _NOT_MIGRATED: Final = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE: the migration is still to come
 
 
@@ -20,7 +21,7 @@ class QueryRunner:
     """Runs blocking reads on as many threads as there are connections."""
 
     def __init__(self, settings: Settings, *, size: int, timeout_s: float) -> None:
-        self._pool = Pool(settings, size=size, timeout_s=timeout_s)
+        self._pool = Pool(settings, size=size, timeout_s=timeout_s, trusted_for_s=_TRUSTED_FOR_S)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="clickhouse")
 
     async def run(self, read: Callable[[Connection, float], T], within_s: float) -> T:

@@ -19,7 +19,6 @@ from analytics.errors import Retryable, StoreTimeout, StoreUnavailable
 from analytics.settings import Settings
 
 CLIENT_NAME = "chronoverse-analytics"
-_ALIVE_FOR_S = 1.0  # since the last answer on a connection: then it is taken for alive
 
 # Server error codes after which the same statement may succeed: the server is overloaded, starting or stopping, lacks
 # memory or disk, or an operator holds it back (a quota, a table that is read only).
@@ -50,10 +49,17 @@ class Connection:
     """One connection to ClickHouse, for one thread at a time; it connects at first use and again after an error.
 
     Results are lists of tuples, or numpy arrays by column with `columnar=True` on a connection made with `numpy=True`.
+    For `trusted_for_s` after an answer it is taken for alive without asking: statements must be harmless to repeat then.
     """
 
     def __init__(
-        self, settings: Settings, *, timeout_s: float, database: str | None = None, numpy: bool = False
+        self,
+        settings: Settings,
+        *,
+        timeout_s: float,
+        database: str | None = None,
+        numpy: bool = False,
+        trusted_for_s: float = 0.0,
     ) -> None:
         host, _, port = random.choice(settings.clickhouse_hosts).rpartition(":")  # noqa: S311 -- spreads load
         tls = settings.clickhouse_tls_enabled
@@ -74,17 +80,14 @@ class Connection:
             tcp_keepalive=True,
             settings={"use_numpy": numpy},
         )
-        self._ask_only_after_silence()
+        self._ask_only_after_silence(trusted_for_s)
 
-    def _ask_only_after_silence(self) -> None:
-        """Before each statement the driver asks the server whether it is there: 0.2 ms, in vain after an answer.
-
-        Who meets a connection that broke since gets StoreUnavailable, as if it had broken a moment later.
-        """
-        self._answered_at = -_ALIVE_FOR_S
+    def _ask_only_after_silence(self, trusted_for_s: float) -> None:
+        """Before each statement the driver asks the server whether it is there: 0.2 ms, in vain after an answer."""
+        self._answered_at = -trusted_for_s
         connection = self._client.connection
         ping = connection.ping
-        connection.ping = lambda: time.monotonic() - self._answered_at < _ALIVE_FOR_S or ping()
+        connection.ping = lambda: time.monotonic() - self._answered_at < trusted_for_s or ping()
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
@@ -155,11 +158,21 @@ class Connection:
 class Pool:
     """A bounded set of connections. `lend()` waits at most `wait_s` for a free one, else raises StoreUnavailable."""
 
-    def __init__(self, settings: Settings, *, size: int, timeout_s: float, numpy: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        size: int,
+        timeout_s: float,
+        numpy: bool = False,
+        trusted_for_s: float = 0.0,
+    ) -> None:
         self._free: queue.LifoQueue[Connection] = queue.LifoQueue()
         self._is_closed = False
         for _ in range(size):
-            self._free.put(Connection(settings, timeout_s=timeout_s, numpy=numpy))
+            self._free.put(
+                Connection(settings, timeout_s=timeout_s, numpy=numpy, trusted_for_s=trusted_for_s)
+            )
 
     @contextmanager
     def lend(self, wait_s: float) -> Iterator[Connection]:

@@ -58,6 +58,12 @@ class Rule:
             self._left -= found
         return found
 
+    def give_back(self) -> None:
+        """It did not happen to a statement after all: the next one has it."""
+        with self._lock:
+            if not self._released.is_set():
+                self._left += 1
+
     def note_happened(self) -> None:
         with self._lock:
             self.happened += 1
@@ -157,6 +163,7 @@ class _Conversation:
     ) -> None:
         self._proxy, self._client, self._server, self._budget = proxy, client, server, budget
         self._held: Rule | None = None
+        self._has_happened = False  # what a rule says, to the statement of now
 
     def begin(self) -> None:
         threading.Thread(target=self._run, daemon=True).start()
@@ -205,12 +212,17 @@ class _Conversation:
     def _break(self, rule: Rule, request: bytes, chunk: bytes) -> None:
         """Take a statement to its end, or to that of the connection. `chunk`: the part not yet sent."""
         if rule.action == "swallow":
-            rule.note_happened()
+            self._note_happened(rule)
             while self._client.recv(_CHUNK):
                 pass
             raise EOFError("the client has left")
+        self._has_happened = False
         try:
             self._pass_on(rule, request, chunk)
+        except (OSError, EOFError):
+            if not self._has_happened:  # one of the two had left before
+                rule.give_back()
+            raise
         finally:
             if self._held is not None:
                 self._held.note_let_go()
@@ -224,7 +236,7 @@ class _Conversation:
             self._break_insert(rule)
         answer = self._answer()
         if rule.action == "lose answer":
-            rule.note_happened()
+            self._note_happened(rule)
             raise ConnectionAbortedError("the answer is lost")
         if rule.action == "hold answer":
             self._hold(rule)
@@ -239,16 +251,20 @@ class _Conversation:
             block = block[: len(block) // 2]
         self._server.sendall(block)
         if rule.action in ("cut data", "cut end"):
-            rule.note_happened()
+            self._note_happened(rule)
             raise ConnectionAbortedError("the data are cut")
         end = end or self._from_client()
         if rule.action == "hold end":
             self._hold(rule)
         self._server.sendall(end)
 
+    def _note_happened(self, rule: Rule) -> None:
+        self._has_happened = True
+        rule.note_happened()
+
     def _hold(self, rule: Rule) -> None:
         self._held = rule
-        rule.note_happened()
+        self._note_happened(rule)
         rule.await_release()
 
     def _from_client(self) -> bytes:
