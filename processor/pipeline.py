@@ -18,7 +18,6 @@ from processor.source import Place, Polled, Source
 
 _IDLE_WAIT_S: Final = 0.1
 _BUSY_WAIT_S: Final = 0.005
-_POLL_EVERY_S: Final = 0.01  # while threads are at work: what arrives meanwhile is decoded together
 _PATIENCE_S: Final = 1.0  # a full lane holds up the others for so long before its fetching is paused
 _COMMIT_EVERY_S: Final = 1.0
 _NOTE_EVERY_S: Final = 0.05
@@ -45,7 +44,7 @@ class Pipeline:
         self._lanes: dict[Place, Lane] = {}
         self._malformed = malformed
         self._committed: dict[Place, int] = {}
-        self._note_at = self._commit_at = self._polled_at = 0.0
+        self._note_at = self._commit_at = 0.0
         self._positions: dict[Place, Position] = {}
 
     def run(self, stop: threading.Event, check: Callable[[], None]) -> None:
@@ -58,10 +57,8 @@ class Pipeline:
             self._finish()
 
     def _turn(self, now: float) -> None:
-        if not self._await_room(now) and not self._await_more(now):
-            polled = self._source.poll(self._wait_s())
-            self._polled_at = now if polled.records else 0.0
-            self._take(polled, now)
+        if not self._await_room(now):
+            self._take(self._source.poll(self._wait_s()), now)
         for lane in self._lanes.values():
             lane.step(now)
         if now >= self._note_at:
@@ -86,17 +83,6 @@ class Pipeline:
         for lane in full:
             lane.hold()
         return False
-
-    def _await_more(self, now: float) -> bool:
-        """Just after a poll, wait for a thread to finish rather than poll again; return whether it waited.
-
-        Decoding has its fixed costs for each partition, 0.3 ms, so that many small polls would take a core.
-        """
-        left_s, tasks = self._polled_at + _POLL_EVERY_S - now, self._tasks()
-        if left_s <= 0 or not tasks:
-            return False
-        wait(tasks, timeout=left_s, return_when=FIRST_COMPLETED)
-        return True
 
     def _take(self, polled: Polled, now: float) -> None:
         for place in polled.lost:
