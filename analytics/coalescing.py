@@ -112,11 +112,15 @@ class Coalescer(Generic[K, V]):
         while self._waiting and len(self._running) < self._parallel:
             if (wait_s := self._wait_s()) > 0:
                 return self._look_again(wait_s)
-            batch: _Batch[K, V] = _Batch(self._take())
-            self._running.add(batch)
-            self._begun_at = self._clock()
-            batch.query = asyncio.create_task(self._run(batch))
+            self._launch(_Batch(self._take()))
         return None
+
+    def _launch(self, batch: _Batch[K, V]) -> None:
+        self._running.add(batch)
+        self._begun_at = started = self._clock()
+        batch.query = asyncio.create_task(self._run(batch))
+        # Not in the task itself: one that is cancelled before its first step does not even get to a `finally`.
+        batch.query.add_done_callback(lambda _: self._ended(batch, started))
 
     def _wait_s(self) -> float:
         """Return for how long the next query had better wait; not positive: not at all."""
@@ -136,10 +140,10 @@ class Coalescer(Generic[K, V]):
         return taken
 
     async def _run(self, batch: _Batch[K, V]) -> None:
-        started = self._clock()
         try:
-            give_up_at = max((ask.give_up_at for ask in batch.open_asks()), default=started)
-            found = await self._read(list(batch.asks), give_up_at - started)
+            now = self._clock()
+            give_up_at = max((ask.give_up_at for ask in batch.open_asks()), default=now)
+            found = await self._read(list(batch.asks), give_up_at - now)
         except Exception as error:  # noqa: BLE001 -- each caller gets it
             for ask in batch.open_asks():
                 ask.answer.set_exception(error)
@@ -148,17 +152,17 @@ class Coalescer(Generic[K, V]):
                 for ask in asks:
                     if not ask.answer.done():
                         ask.answer.set_result(found.get(key))
-        finally:
-            self._running.discard(batch)
-            self._ended_at = self._clock()
-            self._company = self._callers + sum(map(len, batch.asks.values()))
-            self._note(len(batch.asks), self._ended_at - started)
-            self._begin()
 
-    def _note(self, keys: int, seconds: float) -> None:
+    def _ended(self, batch: _Batch[K, V], started: float) -> None:
+        """A query has ended, however it did: its connection is free."""
+        self._running.discard(batch)
+        self._ended_at = self._clock()
+        self._company = self._callers + sum(map(len, batch.asks.values()))
+        seconds = self._ended_at - started
         self._query_s += _OF_THE_NEWEST * (seconds - self._query_s)
-        metrics.LOOKUP_KEYS.observe(keys)
+        metrics.LOOKUP_KEYS.observe(len(batch.asks))
         metrics.LOOKUP_SECONDS.observe(seconds)
+        self._begin()
 
     def _abandon(self, key: K, ask: _Ask[V]) -> None:
         """A caller has gone: it is not read for, and a query that nobody waits for any more is stopped."""

@@ -91,9 +91,7 @@ class ServiceSettings(Settings):
     auth_public_key_path: Path = Path("certs/auth.ed.pub")
     analytics_unknown_user: Literal["not_found", "zeros"] = "not_found"
     analytics_stale_after: GoDuration = 30.0
-    analytics_max_waiting: Annotated[int, Field(ge=1)] = (
-        1024  # callers that wait for the database; more are refused
-    )
+    analytics_max_waiting: Annotated[int, Field(ge=1)] = 1024
 
     @model_validator(mode="after")
     def _refuse_open_production(self) -> Self:

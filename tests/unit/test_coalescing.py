@@ -238,6 +238,16 @@ async def test_a_query_that_nobody_waits_for_is_stopped(coalescer, store):
     assert store.queries == [["a", "b"], ["c"]]
 
 
+async def test_a_query_whose_callers_go_before_its_first_step_leaves_its_place(coalescer, store):
+    """As when their time is up in the very turn of the loop in which it begins."""
+    caller = asyncio.create_task(coalescer.ask("a", within_s=10.0))
+    await asyncio.sleep(0)  # it waits, and the query is about to begin
+    caller.cancel()
+    await settle()
+    await asking(coalescer, "b")
+    assert store.queries[-1] == ["b"]
+
+
 async def test_only_so_many_may_wait(coalescer, store):
     await asking(coalescer, "a")
     waiting = await asking(coalescer, *"bcdef")
