@@ -1,6 +1,6 @@
 """Fakes of what surrounds a lane: the consumer, threads, and writers that fail as they are told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -119,3 +119,19 @@ def opened(*script: Script, **options: Any) -> LaneWorld:
     world = LaneWorld(*script, **options)
     world.step(2)
     return world
+
+
+def offsets(batches: Iterable[Decoded]) -> list[tuple[int, int]]:
+    return [(batch.first, batch.end) for batch in batches]
+
+
+def applying(writer: ScriptedWriter) -> tuple[LaneWorld, PatientExecutor]:
+    """A lane whose batch [0, 2) a thread is about to apply; and the threads."""
+    workers = PatientExecutor()
+    world = LaneWorld(writer, ScriptedWriter(9), workers=workers)
+    world.step()
+    workers.work()
+    world.step()
+    world.feed(0, 2)
+    world.step()
+    return world, workers

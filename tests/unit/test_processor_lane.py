@@ -9,14 +9,10 @@ from processor.ledger import CheckpointMoved
 from processor.lineage_table import TopicGrew
 from processor.model import Checkpoint
 from processor.source import at_once
-from tests.lane_world import LaneWorld, PatientExecutor, ScriptedWriter, opened
+from tests.lane_world import LaneWorld, PatientExecutor, ScriptedWriter, offsets, opened
 from tests.processor_world import FakeRecord, as_value, finished_job, records
 
 AWAY = StoreUnavailable("ClickHouse is away")
-
-
-def offsets(batches):
-    return [(batch.first, batch.end) for batch in batches]
 
 
 # --- opening ---
