@@ -78,6 +78,7 @@ class _Reading(Generic[T]):
             raise
 
     def _read_on(self, connection: Connection, left_s: float) -> T:
+        connection.open()  # first, so that there is something to break from the moment on that it can be asked for
         self._use(connection)
         try:
             return self._read(connection, left_s)
@@ -86,4 +87,6 @@ class _Reading(Generic[T]):
 
     def _use(self, connection: Connection | None) -> None:
         with self._lock:
+            if connection is not None and self._is_stopped:
+                raise StoreTimeout("nobody waits for the answer any more")
             self._connection = connection

@@ -95,6 +95,13 @@ class Connection:
             yield
         self._answered_at = time.monotonic()
 
+    def open(self) -> None:
+        """Connect unless that is done; for the time for which it is trusted, the next statement does not connect anew."""
+        with self._speaking():
+            connection = self._client.connection
+            if not (connection.connected and connection.ping()):
+                connection.connect()
+
     def query(
         self,
         sql: str,

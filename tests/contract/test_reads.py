@@ -94,10 +94,23 @@ async def test_a_read_without_time_left_never_begins(runner):
 
 async def test_a_connection_that_broke_since_its_last_answer_costs_no_call(runner):
     """Within a second of an answer nobody asks first whether the server is there: the read is repeated instead."""
+    whole = iter([False, True] * 3)
 
-    def broken(store, _):
-        store.interrupt()
+    def once_broken(store, _):
+        if not next(whole):
+            store.interrupt()
         return store.query("SELECT 1")
 
     for _ in range(3):
-        assert await runner.run(broken, 5) == [(1,)]
+        assert await runner.run(once_broken, 5) == [(1,)]
+
+
+async def test_a_query_is_stopped_however_early_its_caller_goes(runner):
+    """Before it has a thread, a connection, or was sent: none of them lives on."""
+    for turns in range(12):
+        slow = asyncio.create_task(runner.run(lambda store, _: store.query(SLOW), 60))
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        slow.cancel()
+        async with asyncio.timeout(5):
+            await until(runner, 0)
