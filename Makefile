@@ -74,7 +74,7 @@ imports:
 unit: setup ## the tests that need no engine
 	$(BIN)/pytest tests/unit -q
 
-PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto analytics/analytics.proto
+PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto $(patsubst proto/%,%,$(wildcard proto/analytics/*.proto))
 
 proto: setup ## generate the Python stubs from proto/
 	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=.

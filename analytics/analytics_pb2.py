@@ -22,27 +22,26 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from analytics import freshness_pb2 as analytics_dot_freshness__pb2
+from analytics import insights_pb2 as analytics_dot_insights__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
-from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61nalytics/analytics.proto\x12\tanalytics\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"*\n\x17GetUserAnalyticsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"\xdf\x01\n\x18GetUserAnalyticsResponse\x12\x17\n\x0ftotal_workflows\x18\x01 \x01(\r\x12\x12\n\ntotal_jobs\x18\x02 \x01(\x04\x12\x15\n\rtotal_joblogs\x18\x03 \x01(\x04\x12$\n\x1ctotal_job_execution_duration\x18\x04 \x01(\x04\x12\'\n\tfreshness\x18\x05 \x01(\x0b\x32\x14.analytics.Freshness\x12\x30\n\rcache_max_age\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"C\n\x1bGetWorkflowAnalyticsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\"\xdf\x01\n\x1cGetWorkflowAnalyticsResponse\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12$\n\x1ctotal_job_execution_duration\x18\x02 \x01(\x04\x12\x12\n\ntotal_jobs\x18\x03 \x01(\r\x12\x15\n\rtotal_joblogs\x18\x04 \x01(\x04\x12\'\n\tfreshness\x18\x05 \x01(\x0b\x32\x14.analytics.Freshness\x12\x30\n\rcache_max_age\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"r\n\tFreshness\x12.\n\nas_of_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x03\x61ge\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05stale\x18\x03 \x01(\x08\x32\xdc\x01\n\x10\x41nalyticsService\x12]\n\x10GetUserAnalytics\x12\".analytics.GetUserAnalyticsRequest\x1a#.analytics.GetUserAnalyticsResponse\"\x00\x12i\n\x14GetWorkflowAnalytics\x12&.analytics.GetWorkflowAnalyticsRequest\x1a\'.analytics.GetWorkflowAnalyticsResponse\"\x00\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61nalytics/analytics.proto\x12\tanalytics\x1a\x19\x61nalytics/freshness.proto\x1a\x18\x61nalytics/insights.proto\x1a\x1egoogle/protobuf/duration.proto\"*\n\x17GetUserAnalyticsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"\xdf\x01\n\x18GetUserAnalyticsResponse\x12\x17\n\x0ftotal_workflows\x18\x01 \x01(\r\x12\x12\n\ntotal_jobs\x18\x02 \x01(\x04\x12\x15\n\rtotal_joblogs\x18\x03 \x01(\x04\x12$\n\x1ctotal_job_execution_duration\x18\x04 \x01(\x04\x12\'\n\tfreshness\x18\x05 \x01(\x0b\x32\x14.analytics.Freshness\x12\x30\n\rcache_max_age\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"C\n\x1bGetWorkflowAnalyticsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\"\xdf\x01\n\x1cGetWorkflowAnalyticsResponse\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12$\n\x1ctotal_job_execution_duration\x18\x02 \x01(\x04\x12\x12\n\ntotal_jobs\x18\x03 \x01(\r\x12\x15\n\rtotal_joblogs\x18\x04 \x01(\x04\x12\'\n\tfreshness\x18\x05 \x01(\x0b\x32\x14.analytics.Freshness\x12\x30\n\rcache_max_age\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration2\xa4\x06\n\x10\x41nalyticsService\x12]\n\x10GetUserAnalytics\x12\".analytics.GetUserAnalyticsRequest\x1a#.analytics.GetUserAnalyticsResponse\"\x00\x12i\n\x14GetWorkflowAnalytics\x12&.analytics.GetWorkflowAnalyticsRequest\x1a\'.analytics.GetWorkflowAnalyticsResponse\"\x00\x12\x66\n\x13GetAnalyticsSummary\x12%.analytics.GetAnalyticsSummaryRequest\x1a&.analytics.GetAnalyticsSummaryResponse\"\x00\x12Z\n\x0fQueryTimeSeries\x12!.analytics.QueryTimeSeriesRequest\x1a\".analytics.QueryTimeSeriesResponse\"\x00\x12l\n\x15ListWorkflowAnalytics\x12\'.analytics.ListWorkflowAnalyticsRequest\x1a(.analytics.ListWorkflowAnalyticsResponse\"\x00\x12Y\n\x0eWatchAnalytics\x12 .analytics.WatchAnalyticsRequest\x1a!.analytics.WatchAnalyticsResponse\"\x00\x30\x01\x12T\n\rListAnomalies\x12\x1f.analytics.ListAnomaliesRequest\x1a .analytics.ListAnomaliesResponse\"\x00\x12\x63\n\x12GetAnalyticsStatus\x12$.analytics.GetAnalyticsStatusRequest\x1a%.analytics.GetAnalyticsStatusResponse\"\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'analytics.analytics_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETUSERANALYTICSREQUEST']._serialized_start=105
-  _globals['_GETUSERANALYTICSREQUEST']._serialized_end=147
-  _globals['_GETUSERANALYTICSRESPONSE']._serialized_start=150
-  _globals['_GETUSERANALYTICSRESPONSE']._serialized_end=373
-  _globals['_GETWORKFLOWANALYTICSREQUEST']._serialized_start=375
-  _globals['_GETWORKFLOWANALYTICSREQUEST']._serialized_end=442
-  _globals['_GETWORKFLOWANALYTICSRESPONSE']._serialized_start=445
-  _globals['_GETWORKFLOWANALYTICSRESPONSE']._serialized_end=668
-  _globals['_FRESHNESS']._serialized_start=670
-  _globals['_FRESHNESS']._serialized_end=784
-  _globals['_ANALYTICSSERVICE']._serialized_start=787
-  _globals['_ANALYTICSSERVICE']._serialized_end=1007
+  _globals['_GETUSERANALYTICSREQUEST']._serialized_start=125
+  _globals['_GETUSERANALYTICSREQUEST']._serialized_end=167
+  _globals['_GETUSERANALYTICSRESPONSE']._serialized_start=170
+  _globals['_GETUSERANALYTICSRESPONSE']._serialized_end=393
+  _globals['_GETWORKFLOWANALYTICSREQUEST']._serialized_start=395
+  _globals['_GETWORKFLOWANALYTICSREQUEST']._serialized_end=462
+  _globals['_GETWORKFLOWANALYTICSRESPONSE']._serialized_start=465
+  _globals['_GETWORKFLOWANALYTICSRESPONSE']._serialized_end=688
+  _globals['_ANALYTICSSERVICE']._serialized_start=691
+  _globals['_ANALYTICSSERVICE']._serialized_end=1495
 # @@protoc_insertion_point(module_scope)

@@ -1,7 +1,8 @@
 import datetime
 
+from analytics import freshness_pb2 as _freshness_pb2
+from analytics import insights_pb2 as _insights_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -27,9 +28,9 @@ class GetUserAnalyticsResponse(_message.Message):
     total_jobs: int
     total_joblogs: int
     total_job_execution_duration: int
-    freshness: Freshness
+    freshness: _freshness_pb2.Freshness
     cache_max_age: _duration_pb2.Duration
-    def __init__(self, total_workflows: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., total_job_execution_duration: _Optional[int] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ..., cache_max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, total_workflows: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., total_job_execution_duration: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., cache_max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class GetWorkflowAnalyticsRequest(_message.Message):
     __slots__ = ("user_id", "workflow_id")
@@ -51,16 +52,6 @@ class GetWorkflowAnalyticsResponse(_message.Message):
     total_job_execution_duration: int
     total_jobs: int
     total_joblogs: int
-    freshness: Freshness
+    freshness: _freshness_pb2.Freshness
     cache_max_age: _duration_pb2.Duration
-    def __init__(self, workflow_id: _Optional[str] = ..., total_job_execution_duration: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., freshness: _Optional[_Union[Freshness, _Mapping]] = ..., cache_max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
-
-class Freshness(_message.Message):
-    __slots__ = ("as_of_time", "age", "stale")
-    AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
-    AGE_FIELD_NUMBER: _ClassVar[int]
-    STALE_FIELD_NUMBER: _ClassVar[int]
-    as_of_time: _timestamp_pb2.Timestamp
-    age: _duration_pb2.Duration
-    stale: bool
-    def __init__(self, as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stale: _Optional[bool] = ...) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., total_job_execution_duration: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_joblogs: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., cache_max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...

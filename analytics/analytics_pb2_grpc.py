@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from analytics import analytics_pb2 as analytics_dot_analytics__pb2
+from analytics import insights_pb2 as analytics_dot_insights__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -26,10 +27,10 @@ if _version_not_supported:
 
 
 class AnalyticsServiceStub:
-    """AnalyticsService answers how much a user or a workflow has run, for all time.
+    """AnalyticsService answers how much a user or a workflow has run: for all time, over ranges, and as it happens.
 
     Each finished job, each log line and each workflow is counted exactly once, usually within a second of its event.
-    Deleted workflows keep counting. Both methods only read and may be repeated at will.
+    Deleted workflows keep counting. All methods only read and may be repeated at will.
     """
 
     def __init__(self, channel):
@@ -48,13 +49,43 @@ class AnalyticsServiceStub:
                 request_serializer=analytics_dot_analytics__pb2.GetWorkflowAnalyticsRequest.SerializeToString,
                 response_deserializer=analytics_dot_analytics__pb2.GetWorkflowAnalyticsResponse.FromString,
                 _registered_method=True)
+        self.GetAnalyticsSummary = channel.unary_unary(
+                '/analytics.AnalyticsService/GetAnalyticsSummary',
+                request_serializer=analytics_dot_insights__pb2.GetAnalyticsSummaryRequest.SerializeToString,
+                response_deserializer=analytics_dot_insights__pb2.GetAnalyticsSummaryResponse.FromString,
+                _registered_method=True)
+        self.QueryTimeSeries = channel.unary_unary(
+                '/analytics.AnalyticsService/QueryTimeSeries',
+                request_serializer=analytics_dot_insights__pb2.QueryTimeSeriesRequest.SerializeToString,
+                response_deserializer=analytics_dot_insights__pb2.QueryTimeSeriesResponse.FromString,
+                _registered_method=True)
+        self.ListWorkflowAnalytics = channel.unary_unary(
+                '/analytics.AnalyticsService/ListWorkflowAnalytics',
+                request_serializer=analytics_dot_insights__pb2.ListWorkflowAnalyticsRequest.SerializeToString,
+                response_deserializer=analytics_dot_insights__pb2.ListWorkflowAnalyticsResponse.FromString,
+                _registered_method=True)
+        self.WatchAnalytics = channel.unary_stream(
+                '/analytics.AnalyticsService/WatchAnalytics',
+                request_serializer=analytics_dot_insights__pb2.WatchAnalyticsRequest.SerializeToString,
+                response_deserializer=analytics_dot_insights__pb2.WatchAnalyticsResponse.FromString,
+                _registered_method=True)
+        self.ListAnomalies = channel.unary_unary(
+                '/analytics.AnalyticsService/ListAnomalies',
+                request_serializer=analytics_dot_insights__pb2.ListAnomaliesRequest.SerializeToString,
+                response_deserializer=analytics_dot_insights__pb2.ListAnomaliesResponse.FromString,
+                _registered_method=True)
+        self.GetAnalyticsStatus = channel.unary_unary(
+                '/analytics.AnalyticsService/GetAnalyticsStatus',
+                request_serializer=analytics_dot_insights__pb2.GetAnalyticsStatusRequest.SerializeToString,
+                response_deserializer=analytics_dot_insights__pb2.GetAnalyticsStatusResponse.FromString,
+                _registered_method=True)
 
 
 class AnalyticsServiceServicer:
-    """AnalyticsService answers how much a user or a workflow has run, for all time.
+    """AnalyticsService answers how much a user or a workflow has run: for all time, over ranges, and as it happens.
 
     Each finished job, each log line and each workflow is counted exactly once, usually within a second of its event.
-    Deleted workflows keep counting. Both methods only read and may be repeated at will.
+    Deleted workflows keep counting. All methods only read and may be repeated at will.
     """
 
     def GetUserAnalytics(self, request, context):
@@ -76,6 +107,61 @@ class AnalyticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAnalyticsSummary(self, request, context):
+        """GetAnalyticsSummary returns everything that is known of one range of time, and how it has changed.
+
+        NOT_FOUND when nothing was ever counted for the user. Other errors: see the head of this file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QueryTimeSeries(self, request, context):
+        """QueryTimeSeries returns the same numbers by hour, day, week or month of a time zone. Every bucket is there.
+
+        NOT_FOUND when nothing was ever counted for the user. Other errors: see the head of this file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWorkflowAnalytics(self, request, context):
+        """ListWorkflowAnalytics returns one row a workflow, ordered by any number, in pages.
+
+        NOT_FOUND when nothing was ever counted for the user. Other errors: see the head of this file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchAnalytics(self, request, context):
+        """WatchAnalytics returns a summary now and whenever it changes, until the caller's token is about to expire.
+
+        NOT_FOUND when nothing was ever counted for the user. Other errors: see the head of this file. A stream that has
+        begun goes on while the database is away, with heartbeats that grow stale.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAnomalies(self, request, context):
+        """ListAnomalies returns hours that stand out from the same hour of earlier weeks, in pages.
+
+        NOT_FOUND when nothing was ever counted for the user. Other errors: see the head of this file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAnalyticsStatus(self, request, context):
+        """GetAnalyticsStatus returns how fresh numbers are and where they begin.
+
+        NOT_FOUND when a user is named for whom nothing was ever counted. Other errors: see the head of this file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AnalyticsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -89,6 +175,36 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
                     request_deserializer=analytics_dot_analytics__pb2.GetWorkflowAnalyticsRequest.FromString,
                     response_serializer=analytics_dot_analytics__pb2.GetWorkflowAnalyticsResponse.SerializeToString,
             ),
+            'GetAnalyticsSummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAnalyticsSummary,
+                    request_deserializer=analytics_dot_insights__pb2.GetAnalyticsSummaryRequest.FromString,
+                    response_serializer=analytics_dot_insights__pb2.GetAnalyticsSummaryResponse.SerializeToString,
+            ),
+            'QueryTimeSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryTimeSeries,
+                    request_deserializer=analytics_dot_insights__pb2.QueryTimeSeriesRequest.FromString,
+                    response_serializer=analytics_dot_insights__pb2.QueryTimeSeriesResponse.SerializeToString,
+            ),
+            'ListWorkflowAnalytics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWorkflowAnalytics,
+                    request_deserializer=analytics_dot_insights__pb2.ListWorkflowAnalyticsRequest.FromString,
+                    response_serializer=analytics_dot_insights__pb2.ListWorkflowAnalyticsResponse.SerializeToString,
+            ),
+            'WatchAnalytics': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchAnalytics,
+                    request_deserializer=analytics_dot_insights__pb2.WatchAnalyticsRequest.FromString,
+                    response_serializer=analytics_dot_insights__pb2.WatchAnalyticsResponse.SerializeToString,
+            ),
+            'ListAnomalies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAnomalies,
+                    request_deserializer=analytics_dot_insights__pb2.ListAnomaliesRequest.FromString,
+                    response_serializer=analytics_dot_insights__pb2.ListAnomaliesResponse.SerializeToString,
+            ),
+            'GetAnalyticsStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAnalyticsStatus,
+                    request_deserializer=analytics_dot_insights__pb2.GetAnalyticsStatusRequest.FromString,
+                    response_serializer=analytics_dot_insights__pb2.GetAnalyticsStatusResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'analytics.AnalyticsService', rpc_method_handlers)
@@ -98,10 +214,10 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AnalyticsService:
-    """AnalyticsService answers how much a user or a workflow has run, for all time.
+    """AnalyticsService answers how much a user or a workflow has run: for all time, over ranges, and as it happens.
 
     Each finished job, each log line and each workflow is counted exactly once, usually within a second of its event.
-    Deleted workflows keep counting. Both methods only read and may be repeated at will.
+    Deleted workflows keep counting. All methods only read and may be repeated at will.
     """
 
     @staticmethod
@@ -148,6 +264,168 @@ class AnalyticsService:
             '/analytics.AnalyticsService/GetWorkflowAnalytics',
             analytics_dot_analytics__pb2.GetWorkflowAnalyticsRequest.SerializeToString,
             analytics_dot_analytics__pb2.GetWorkflowAnalyticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAnalyticsSummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/analytics.AnalyticsService/GetAnalyticsSummary',
+            analytics_dot_insights__pb2.GetAnalyticsSummaryRequest.SerializeToString,
+            analytics_dot_insights__pb2.GetAnalyticsSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryTimeSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/analytics.AnalyticsService/QueryTimeSeries',
+            analytics_dot_insights__pb2.QueryTimeSeriesRequest.SerializeToString,
+            analytics_dot_insights__pb2.QueryTimeSeriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWorkflowAnalytics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/analytics.AnalyticsService/ListWorkflowAnalytics',
+            analytics_dot_insights__pb2.ListWorkflowAnalyticsRequest.SerializeToString,
+            analytics_dot_insights__pb2.ListWorkflowAnalyticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchAnalytics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/analytics.AnalyticsService/WatchAnalytics',
+            analytics_dot_insights__pb2.WatchAnalyticsRequest.SerializeToString,
+            analytics_dot_insights__pb2.WatchAnalyticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAnomalies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/analytics.AnalyticsService/ListAnomalies',
+            analytics_dot_insights__pb2.ListAnomaliesRequest.SerializeToString,
+            analytics_dot_insights__pb2.ListAnomaliesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAnalyticsStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/analytics.AnalyticsService/GetAnalyticsStatus',
+            analytics_dot_insights__pb2.GetAnalyticsStatusRequest.SerializeToString,
+            analytics_dot_insights__pb2.GetAnalyticsStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

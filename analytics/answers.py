@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from analytics.analytics_pb2 import Freshness, GetUserAnalyticsResponse, GetWorkflowAnalyticsResponse
+from analytics.analytics_pb2 import GetUserAnalyticsResponse, GetWorkflowAnalyticsResponse
+from analytics.freshness_pb2 import Freshness
 from analytics.model import Totals, WorkflowKey
 
 _UINT32_MAX: Final = 2**32 - 1

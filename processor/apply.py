@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from analytics.store.pool import Pool
 from processor import metrics
+from processor.additions import additions
 from processor.dead_letter import DeadLetters
 from processor.decode.events import Decoded, Keyed, Lines
 from processor.event_index import EventIndex
-from processor.fold import Rows, additions, fold
+from processor.fold import Rows, fold
 from processor.index_rows import IndexRows
 from processor.ledger import Ledger
 from processor.line_index import LineIndex
@@ -106,8 +107,9 @@ class PartitionWriter:
         return _Firsts(keyed, lines, named)
 
     def _fold(self, batch: Decoded, firsts: _Firsts) -> Rows | None:
-        added = additions(firsts.keyed, firsts.lines, [batch.named[one] for one in firsts.named])
-        return fold(added, batch.owners) if len(added.owner) else None
+        named = [batch.named[one] for one in firsts.named]
+        added = additions(firsts.keyed, firsts.lines, named, streams=batch.streams, failures=batch.failures)
+        return fold(added, batch.owners)
 
     def _move(self, batch: Decoded, rows: Rows | None) -> None:
         at, ledger, epoch = self.checkpoint, self._stores.ledger, batch.leader_epoch

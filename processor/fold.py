@@ -1,56 +1,57 @@
-"""From events to rows: sums by workflow and by user, for all time, by UTC day and by quarter of an hour. Pure."""
+"""From additions to rows: sums by workflow and by user, for all time, by UTC day and by quarter of an hour. Pure."""
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from processor.decode.events import Columns, Keyed, Lines, Named, Owners
+from processor.additions import Additions
+from processor.decode.events import Failure, Owners
 from processor.ids import Int64s, UInt64s, halves
+from processor.measures import MEASURES
 
 CHECKPOINT, TOTAL, DAY, QUARTER = range(4)
 """Values of the column `resolution`."""
 
-_SPAN_S: Final = {DAY: 86_400, QUARTER: 900}
+_QUARTER_S: Final = 900
+_SPANS: Final = {QUARTER: 1, DAY: 96, TOTAL: 1 << 23}  # quarters of an hour
 _LAST_S: Final = 2**32 - 1  # the latest second that a DateTime holds
 
+# A place is a number by which rows are sorted and told apart: owner, quarter of an hour since 1970, thing counted.
+_THING_BITS: Final = 14
+_OWNER_SHIFT: Final = _THING_BITS + 23
+_QUARTERS: Final = (1 << 23) - 1
+_THINGS: Final = (1 << _THING_BITS) - 1
+_COUNT_BITS: Final = 48
 
-class _Additions(NamedTuple):
-    owner: Int64s
-    at_s: Int64s
-    workflows: Int64s
-    jobs: Int64s
-    seconds: Int64s
-    lines: Int64s
-    line_bytes: Int64s
-
-
-class Additions(Columns, _Additions):
-    """What events add, one row an event: `owner` is a position in `Owners`, `at_s` a Unix second."""
+Objects = npt.NDArray[Any]
 
 
-class _Rows(NamedTuple):
+class Rows(NamedTuple):
+    """Rows of table `analytics`, but for the checkpoint; every row adds something.
+
+    `numbers`: by measure, those that any row changes. `counters`: by name, for each row a bytes object with what was
+    counted and how often, as little-endian 64-bit numbers: the thing in the upper 16 bits, the count in the others.
+    """
+
     resolution: Int64s
     user_hi: UInt64s
     user_lo: UInt64s
     workflow_hi: UInt64s
     workflow_lo: UInt64s
     bucket_s: Int64s
-    workflows: Int64s
-    jobs: Int64s
-    seconds: Int64s
-    lines: Int64s
-    line_bytes: Int64s
+    numbers: dict[str, Int64s]
+    counters: dict[str, Objects]
+    failures: Sequence[Failure] = ()
+    """What the things of counter `failures` are."""
 
 
-class Rows(Columns, _Rows):
-    """Rows of table `analytics`, but for the checkpoint; every row adds something."""
+class _Sums(NamedTuple):
+    """Columns of numbers by place, in the order of places; each place once."""
 
-
-def additions(keyed: Sequence[Keyed], lines: Sequence[Lines], named: Sequence[Named]) -> Additions:
-    """Return what first-seen events add."""
-    parts = [_of_keyed(one) for one in keyed] + [_of_lines(one) for one in lines] + [_of_named(named)]
-    return Additions.concatenate(parts)
+    place: Int64s
+    columns: dict[str, Int64s]
 
 
 class _Numbers(NamedTuple):
@@ -64,25 +65,34 @@ class _Numbers(NamedTuple):
     ids: tuple[UInt64s, UInt64s, UInt64s, UInt64s]  # halves of user and workflow: upper, lower, upper, lower
 
 
-def fold(added: Additions, owners: Owners) -> Rows:
-    """Sum what was added into at most six rows an event: three resolutions of a workflow and of its user.
+def fold(what: Additions, owners: Owners) -> Rows | None:
+    """Sum what was added into at most six rows an event, three resolutions of a workflow and of its user; None: nothing.
 
     The rows are in the order of the table, which spares the server from sorting them.
     """
-    numbers = _number(added, owners)
-    added = added._replace(owner=numbers.owner[added.owner])
-    parts = []
-    for resolution, rows in _resolutions(_sum(added._replace(at_s=_bucket(added.at_s, QUARTER)))):
-        of_users = _sum(rows._replace(owner=numbers.user_of[rows.owner]))
-        both = Additions.concatenate([of_users, rows])
-        order = np.argsort(_place(both))
-        parts.append(_rows(resolution, Additions(*(column[order] for column in both)), numbers))
-    return Rows.concatenate(parts)
+    if not what.added:
+        return None
+    numbers = _number(np.concatenate([one.owner for one in what.added]), owners)
+    parts = list(_resolutions(_sums(what, numbers)))
+    counters = {name: list(_resolutions(sums)) for name, sums in _counts(what, numbers).items()}
+    place = np.concatenate([one.place for one in parts])
+    ids = (column[place >> _OWNER_SHIFT] for column in numbers.ids)
+    return Rows(
+        np.repeat(_RESOLUTIONS, [len(one.place) for one in parts]),
+        *ids,
+        bucket_s=(place >> _THING_BITS & _QUARTERS) * _QUARTER_S,
+        numbers={name: np.concatenate([one.columns[name] for one in parts]) for name in parts[0].columns},
+        counters={name: _packed(parts, counts) for name, counts in counters.items()},
+        failures=what.failures,
+    )
 
 
-def _number(added: Additions, owners: Owners) -> _Numbers:
-    present = np.zeros(added.owner.max() + 1, dtype=bool)
-    present[added.owner] = True
+_RESOLUTIONS: Final = (TOTAL, DAY, QUARTER)
+
+
+def _number(used: Int64s, owners: Owners) -> _Numbers:
+    present = np.zeros(used.max() + 1, dtype=bool)
+    present[used] = True
     used = np.flatnonzero(present)
     user_hi, user_lo = halves([owners.users[at] for at in used.tolist()])
     workflow_hi, workflow_lo = halves([owners.workflows[at] for at in used.tolist()])
@@ -103,54 +113,79 @@ def _number(added: Additions, owners: Owners) -> _Numbers:
     return _Numbers(owner, user_of, (user_hi, user_lo, workflow_hi, workflow_lo))
 
 
-def _resolutions(by_quarter: Additions) -> list[tuple[int, Additions]]:
-    by_day = _sum(by_quarter._replace(at_s=_bucket(by_quarter.at_s, DAY)))
-    for_ever = _sum(by_day._replace(at_s=np.zeros_like(by_day.at_s)))
-    return [(TOTAL, for_ever), (DAY, by_day), (QUARTER, by_quarter)]
+def _sums(what: Additions, numbers: _Numbers) -> _Sums:
+    """Return what is added, by quarter of an hour, to workflows and to users."""
+    names = dict.fromkeys(name for one in what.added for name in one.numbers)
+    columns = {
+        name: np.concatenate([
+            one.numbers.get(name, np.full(len(one.owner), MEASURES[name].neutral)) for one in what.added
+        ])
+        for name in names
+    }
+    owner = np.concatenate([one.owner for one in what.added])
+    at_s = np.concatenate([one.at_s for one in what.added])
+    return _with_users(_place(numbers.owner[owner], at_s), columns, numbers)
 
 
-def _bucket(at_s: Int64s, resolution: int) -> Int64s:
-    """Return where the buckets begin; times that ClickHouse cannot hold go to its first or last bucket."""
-    within = np.clip(at_s, 0, _LAST_S)
-    return within - within % _SPAN_S[resolution]
+def _counts(what: Additions, numbers: _Numbers) -> dict[str, _Sums]:
+    """Return what is counted, by counter; column `count`."""
+    counts = {}
+    for name in dict.fromkeys(one.counter for one in what.counted if len(one.owner)):
+        some = [one for one in what.counted if one.counter == name]
+        owner, at_s, thing = (np.concatenate([one[at] for one in some]) for at in (1, 2, 3))
+        place = _place(numbers.owner[owner], at_s) | thing
+        counts[name] = _with_users(place, {"count": np.ones_like(place)}, numbers)
+    return counts
 
 
-def _place(added: Additions) -> Int64s:
-    """Return keys by which to sort: owner, then bucket."""
-    places: Int64s = added.owner << 32 | added.at_s  # buckets begin below 2^32
-    return places
+def _place(owner: Int64s, at_s: Int64s) -> Int64s:
+    """Return places; times that ClickHouse cannot hold go to its first or last bucket."""
+    place: Int64s = owner << _OWNER_SHIFT | np.clip(at_s, 0, _LAST_S) // _QUARTER_S << _THING_BITS
+    return place
 
 
-def _sum(added: Additions) -> Additions:
-    """Return one row for each owner and bucket."""
-    if not len(added.owner):
-        return added
-    key = _place(added)
-    order = np.argsort(key)
-    key = key[order]
-    starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
-    sums = (np.add.reduceat(column[order], starts) for column in added[2:])
-    return Additions(key[starts] >> 32, key[starts] & _LAST_S, *sums)
+def _with_users(place: Int64s, columns: dict[str, Int64s], numbers: _Numbers) -> _Sums:
+    """Add the same to the users once more."""
+    owner = place >> _OWNER_SHIFT
+    of_users = place + (numbers.user_of[owner] - owner << _OWNER_SHIFT)
+    twice = {name: np.concatenate((column, column)) for name, column in columns.items()}
+    return _summed(np.concatenate((place, of_users)), twice)
 
 
-def _rows(resolution: int, added: Additions, numbers: _Numbers) -> Rows:
-    user_hi, user_lo, workflow_hi, workflow_lo = (column[added.owner] for column in numbers.ids)
-    resolutions = np.full(len(added.owner), resolution, np.int64)
-    return Rows(resolutions, user_hi, user_lo, workflow_hi, workflow_lo, *added[1:])
+def _resolutions(by_quarter: _Sums) -> Iterator[_Sums]:
+    """Yield the sums in the order of _RESOLUTIONS."""
+    by_day = _coarser(by_quarter, DAY)
+    yield _coarser(by_day, TOTAL)
+    yield by_day
+    yield by_quarter
 
 
-def _of_keyed(keyed: Keyed) -> Additions:
-    none = np.zeros_like(keyed.jobs)
-    return Additions(keyed.owner, keyed.at_s, none, keyed.jobs, keyed.seconds, keyed.lines, keyed.line_bytes)
+def _coarser(sums: _Sums, resolution: int) -> _Sums:
+    into_bucket = (sums.place >> _THING_BITS & _QUARTERS) % _SPANS[resolution]
+    return _summed(sums.place - (into_bucket << _THING_BITS), sums.columns)
 
 
-def _of_lines(lines: Lines) -> Additions:
-    none = np.zeros_like(lines.owner)
-    return Additions(lines.owner, lines.at_s, none, none, none, none + 1, lines.line_bytes)
+def _summed(place: Int64s, columns: dict[str, Int64s]) -> _Sums:
+    order = np.argsort(place)
+    place = place[order]
+    starts = np.flatnonzero(np.concatenate(([True], place[1:] != place[:-1])))
+    return _Sums(
+        place[starts],
+        {name: _reduce(name).reduceat(column[order], starts) for name, column in columns.items()},
+    )
 
 
-def _of_named(named: Sequence[Named]) -> Additions:
-    owner = np.array([one.owner for one in named], np.int64)
-    at_s = np.array([one.time_ms // 1000 for one in named], np.int64)
-    none = np.zeros_like(owner)
-    return Additions(owner, at_s, none + 1, none, none, none, none)
+def _reduce(name: str) -> Any:
+    return MEASURES[name].reduce if name in MEASURES else np.add
+
+
+def _packed(rows: Sequence[_Sums], counts: Sequence[_Sums]) -> Objects:
+    """Return what was counted in each row, see Rows."""
+    packed: list[bytes] = []
+    for one, counted in zip(rows, counts, strict=True):
+        thing = (counted.place & _THINGS) << _COUNT_BITS
+        whole = (thing | counted.columns["count"]).astype("<i8").tobytes()
+        starts = np.searchsorted(counted.place >> _THING_BITS, one.place >> _THING_BITS) * 8
+        ends = np.append(starts[1:], len(whole))
+        packed += [whole[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return np.array(packed, dtype=object)

@@ -18,16 +18,13 @@ docs/exactly-once.md.
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
-
-import numpy as np
-import numpy.typing as npt
 
 from analytics.errors import LedgerBroken
 from analytics.store.pool import Pool, StatementFailed
-from processor.fold import CHECKPOINT, Rows
-from processor.ids import halves
+from processor.block import Block, checkpoint_row, with_rows
+from processor.fold import Rows
 from processor.model import Checkpoint, OffsetRange, Partition
 
 _LEND_WITHIN_S: Final = 60.0
@@ -51,21 +48,10 @@ ONE_BLOCK: Final = {
 """Settings of every guarded insert: what it sends is one block, hence one part, hence atomic."""
 
 _INSERT = """
-INSERT INTO {table}
-(
-    resolution, user_id, workflow_id, bucket_start, workflows, jobs, execution_seconds, log_lines, log_bytes,
-    checkpoint_rows, offset_delta, next_offset, leader_epoch, generation
-)
+INSERT INTO {table} ({into})
 SELECT
-    i.resolution,
-    reinterpretAsUUID(bitOr(bitShiftLeft(toUInt128(i.user_lo), 64), toUInt128(i.user_hi))),
-    reinterpretAsUUID(bitOr(bitShiftLeft(toUInt128(i.workflow_lo), 64), toUInt128(i.workflow_hi))),
-    i.bucket_s, i.workflows, i.jobs, i.seconds, i.lines, i.line_bytes,
-    i.checkpoint_rows, i.offset_delta, i.next_offset, i.leader_epoch, i.generation
-FROM input('resolution Int8, user_hi UInt64, user_lo UInt64, workflow_hi UInt64, workflow_lo UInt64, bucket_s UInt32,
-            workflows Int64, jobs Int64, seconds Int64, lines Int64, line_bytes Int64,
-            checkpoint_rows Int64, offset_delta Int64, next_offset Int64, leader_epoch Int32,
-            generation Int64') AS i
+    {selected}
+FROM input('{structure}') AS i
 CROSS JOIN
 (
     SELECT sum(checkpoint_rows) AS started, sum(offset_delta) AS next_offset, sum(generation) AS generation
@@ -85,9 +71,6 @@ WHERE resolution = 'checkpoint'
   AND user_id = toUUID('00000000-0000-0000-0000-000000000000') AND workflow_id IN %(partition_ids)s
 GROUP BY workflow_id
 """
-
-
-Column = npt.NDArray[Any]
 
 
 class CheckpointMoved(Exception):
@@ -157,11 +140,11 @@ class Ledger:
         call again, with the same `ghosts`, is right.
         """
         offsets = OffsetRange(at.next_offset, end)
-        columns = checkpoint_row(partition.id, offsets, leader_epoch=leader_epoch)
+        block = checkpoint_row(partition.id, offsets, leader_epoch=leader_epoch)
         if rows is not None:
-            columns = _with_rows(columns, rows)
+            block = with_rows(block, rows)
         return self._move(
-            partition, at, columns, at._replace(next_offset=end, leader_epoch=leader_epoch), ghosts
+            partition, at, block, at._replace(next_offset=end, leader_epoch=leader_epoch), ghosts
         )
 
     def freeze(self, partition: Partition, at: Checkpoint) -> Checkpoint:
@@ -185,25 +168,30 @@ class Ledger:
                 self.freeze(partition, at)
         return at
 
-    def insert(
-        self, partition: Partition, columns: list[Column], condition: Condition, *, token: str
-    ) -> None:
-        """Insert columns if they find what they must, and the token is new. See `apply`."""
-        sql = _INSERT.format(table=self._table, partition_id=partition.id, **condition._asdict())
+    def insert(self, partition: Partition, block: Block, condition: Condition, *, token: str) -> None:
+        """Insert a block if it finds what it must, and the token is new. See `apply`."""
+        sql = _INSERT.format(
+            table=self._table,
+            into=block.into,
+            selected=block.selected,
+            structure=block.structure,
+            partition_id=partition.id,
+            **condition._asdict(),
+        )
         settings = ONE_BLOCK | {"insert_deduplication_token": f"{partition.id}@{token}"}
         try:
             with self._columns.lend(_LEND_WITHIN_S) as connection:
-                connection.insert(sql, columns, settings=settings)
+                connection.insert(sql, list(block.columns.values()), settings=settings)
         except StatementFailed as error:
             if error.code != _CONDITION_FAILED:
                 raise
             raise CheckpointMoved(self.checkpoint(partition)) from None
 
     def _move(
-        self, partition: Partition, at: Checkpoint, columns: list[Column], to: Checkpoint, ghosts: int
+        self, partition: Partition, at: Checkpoint, block: Block, to: Checkpoint, ghosts: int
     ) -> bool:
         condition = Condition(1, at.next_offset, at.generation)
-        self.insert(partition, columns, condition, token=f"{at.next_offset}#{at.generation}#{ghosts}")
+        self.insert(partition, block, condition, token=f"{at.next_offset}#{at.generation}#{ghosts}")
         found = self.checkpoint(partition)
         if found is None or _place(found) not in (_place(at), _place(to)):
             raise CheckpointMoved(found)
@@ -223,35 +211,3 @@ def _checkpoint(
 
 def _place(checkpoint: Checkpoint) -> tuple[int, int]:
     return checkpoint.next_offset, checkpoint.generation
-
-
-def checkpoint_row(
-    partition_id: UUID, offsets: OffsetRange, *, started: int = 0, leader_epoch: int = -1, generation: int = 0
-) -> list[Column]:
-    """Return the columns of the insert, with the row of the checkpoint alone. `generation` is added to the others'."""
-    (hi,), (lo,) = halves([partition_id.int])
-    values: list[tuple[object, type]] = [
-        (CHECKPOINT, np.int8),
-        (0, np.uint64),
-        (0, np.uint64),
-        (hi, np.uint64),
-        (lo, np.uint64),
-        (0, np.uint32),
-        *((0, np.int64) for _ in range(5)),
-        (started, np.int64),
-        (offsets.end - offsets.first, np.int64),
-        (offsets.end, np.int64),
-        (leader_epoch, np.int32),
-        (generation, np.int64),
-    ]
-    return [np.array([value], dtype) for value, dtype in values]
-
-
-def _with_rows(checkpoint: list[Column], rows: Rows) -> list[Column]:
-    """Return the columns with rows behind the row of the checkpoint."""
-    none = np.zeros(len(rows.resolution), np.int64)
-    unknown = np.full(len(rows.resolution), -1)  # of leader_epoch
-    parts = [*rows, none, none, none, unknown, none]
-    return [
-        np.concatenate((one, part.astype(one.dtype))) for one, part in zip(checkpoint, parts, strict=True)
-    ]

@@ -11,8 +11,9 @@ import numpy as np
 
 from analytics.errors import StoreMisconfigured
 from analytics.store.pool import Pool
+from processor.block import checkpoint_row
 from processor.fold import TOTAL, Rows
-from processor.ledger import CheckpointMoved, Condition, Ledger, checkpoint_row
+from processor.ledger import CheckpointMoved, Condition, Ledger
 from processor.model import OffsetRange, Partition
 
 _ROWS: Final = 200_000
@@ -75,7 +76,8 @@ def _prove(ledger: Ledger, plain: Pool, table: str) -> None:
 
 def _rows() -> Rows:
     ids, ones = np.arange(1, _ROWS + 1, dtype=np.uint64), np.ones(_ROWS, np.int64)
-    return Rows(ones * TOTAL, ids, ids, ids, ids, ones * 0, ones, ones, ones, ones, ones)
+    cells = np.array([(1).to_bytes(8, "little")] * _ROWS, object)
+    return Rows(ones * TOTAL, ids, ids, ids, ids, ones * 0, {"jobs": ones}, {"durations": cells})
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -6,7 +6,18 @@ import msgspec
 import numpy as np
 
 from processor.decode.careful import LONGEST_JOB_S, Built, Estimate, Job, Malformed, Unknown, read_analytics
-from processor.decode.events import Bools, Decoded, Keyed, Named, Records, Rejected
+from processor.decode.events import (
+    COMPLETED,
+    FAILED,
+    JOB,
+    NO_STATUS,
+    Bools,
+    Decoded,
+    Keyed,
+    Named,
+    Records,
+    Rejected,
+)
 from processor.decode.forms import Buffer, Octets, Pattern, numbers
 from processor.decode.keys import Keys, id_keys, job_keys
 from processor.decode.known_rows import UNKNOWN
@@ -18,6 +29,7 @@ from processor.ids import ID_LENGTH, Int64s, is_canonical
 class _Data(msgspec.Struct, gc=False):
     job_execution_duration: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_JOB_S)]
     completed_at: str | None = None
+    status: str | None = None
 
 
 class _Form(NamedTuple):
@@ -57,6 +69,15 @@ _decode_data: Final = msgspec.json.Decoder(_Data).decode
 _NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _AT_RECORD: Final = -(2**62)  # in place of an end: the event does not say when it ended
 _BRACE: Final = ord("}")
+_STATUS: Final = {"COMPLETED": COMPLETED, "FAILED": FAILED}
+
+
+class _What(NamedTuple):
+    """What the objects `Data` of some jobs say."""
+
+    seconds: Int64s
+    end_s: Int64s  # or _AT_RECORD
+    status: Int64s
 
 
 class _Jobs(NamedTuple):
@@ -66,6 +87,7 @@ class _Jobs(NamedTuple):
     owner: list[int]
     seconds: list[int]
     end_s: list[int]
+    status: list[int]
     at: list[int]
 
 
@@ -79,7 +101,7 @@ def decode_analytics(chunk: Records, into: Decoded) -> None:
     for form in _FORMS:
         if left:
             left = _take_form(form, values, left, owners_before, chunk, into)
-    jobs = _Jobs([], [], [], [], [])
+    jobs = _Jobs([], [], [], [], [], [])
     for at in left:
         _read_carefully(chunk, at, into, jobs)
     if jobs.keys:
@@ -98,30 +120,32 @@ def _take_form(
     taken &= before.matches & behind.matches
     taken &= buffer.ends - buffer.starts > form.before.length + form.behind.length
     positions = np.array(candidates)
-    seconds, end_s = _durations(form, buffer, taken)
+    what = _what(form, buffer, taken)
     pairs = np.concatenate((ids.hole("user"), ids.hole("workflow")), axis=1)
     owner = _owners_of(pairs, taken, owners_before, chunk, positions, into)
     if taken.any():
         taken_keys = Keys(keys.hi[taken], keys.lo[taken])
-        columns = owner[taken], seconds[taken], end_s[taken], taken_keys
-        into.keyed.append(_columns(chunk, positions[taken], *columns))
+        taken_what = _What(*(column[taken] for column in what))
+        into.keyed.append(_columns(chunk, positions[taken], owner[taken], taken_what, taken_keys))
     left: list[int] = positions[~taken].tolist()
     return left
 
 
-def _durations(form: _Form, buffer: Buffer, taken: Bools) -> tuple[Int64s, Int64s]:
-    """Return seconds and ends of jobs; those whose object `Data` is not what is needed are no longer taken."""
+def _what(form: _Form, buffer: Buffer, taken: Bools) -> _What:
+    """Return what jobs say; those whose object `Data` is not what is needed are no longer taken."""
     starts, ends = buffer.starts + form.before.length, buffer.ends - form.behind.length
     found, _, plain = numbers(buffer, starts + form.seconds.length, ends - 1)
     plain &= form.seconds.at(buffer, starts).matches & (buffer.octets[ends - 1] == _BRACE)
     plain &= found <= LONGEST_JOB_S
-    seconds, end_s = found.astype(np.int64), np.full(len(starts), _AT_RECORD)
+    what = _What(found.astype(np.int64), np.full(len(starts), _AT_RECORD), np.full(len(starts), NO_STATUS))
     for place in np.flatnonzero(taken & ~plain).tolist():
         try:
-            seconds[place], end_s[place] = _read_data(buffer.joined[starts[place] : ends[place]])
+            one = _read_data(buffer.joined[starts[place] : ends[place]])
         except _NOT_PLAIN:
             taken[place] = False
-    return seconds, end_s
+        else:
+            what.seconds[place], what.end_s[place], what.status[place] = one
+    return what
 
 
 def _owners_of(
@@ -140,15 +164,18 @@ def _owners_of(
     return owner
 
 
-def _read_data(data: bytes) -> tuple[int, int]:
-    """Return seconds and end of an object `Data`. Raises msgspec.MsgspecError or ValueError."""
+def _read_data(data: bytes) -> tuple[int, int, int]:
+    """Return seconds, end and status of an object `Data`. Raises msgspec.MsgspecError or ValueError."""
     fields = _decode_data(data)
     if is_too_deep(b"{" + data):
         raise ValueError("it is nested too deeply")
     data.decode()  # bytes of fields that are not needed were not checked
-    if fields.completed_at:
-        return fields.job_execution_duration, parse_time_s(fields.completed_at)
-    return fields.job_execution_duration, _AT_RECORD
+    end_s = parse_time_s(fields.completed_at) if fields.completed_at else _AT_RECORD
+    return fields.job_execution_duration, end_s, _status(fields.status)
+
+
+def _status(text: str | None) -> int:
+    return _STATUS.get(text or "", NO_STATUS)
 
 
 def _canonical_owner(pair: bytes, chunk: Records, at: int, into: Decoded) -> int:
@@ -197,25 +224,24 @@ def _take(event: Job | Built | Estimate, chunk: Records, at: int, into: Decoded,
         jobs.owner.append(owner)
         jobs.seconds.append(event.seconds)
         jobs.end_s.append(_AT_RECORD if event.ended_ns is None else event.ended_ns // NS_PER_S)
+        jobs.status.append(_status(event.status))
         jobs.at.append(at)
 
 
 def _keyed(chunk: Records, jobs: _Jobs) -> Keyed:
-    columns = np.array(jobs.owner), np.array(jobs.seconds), np.array(jobs.end_s)
-    keyed = _columns(chunk, np.array(jobs.at), *columns, job_keys(jobs.keys))
+    what = _What(np.array(jobs.seconds), np.array(jobs.end_s), np.array(jobs.status))
+    keyed = _columns(chunk, np.array(jobs.at), np.array(jobs.owner), what, job_keys(jobs.keys))
     return keyed._replace(has_key=np.array([bool(key) for key in jobs.keys]))
 
 
-def _columns(chunk: Records, at: Int64s, owner: Int64s, seconds: Int64s, end_s: Int64s, keys: Keys) -> Keyed:
+def _columns(chunk: Records, at: Int64s, owner: Int64s, what: _What, keys: Keys) -> Keyed:
     time_ms = chunk.times_ms[at]
-    zeros = np.zeros(len(at), np.int64)
     return Keyed(
         owner=owner,
-        at_s=np.where(end_s == _AT_RECORD, time_ms // 1000, end_s),
-        jobs=zeros + 1,
-        seconds=seconds,
-        lines=zeros,
-        line_bytes=zeros,
+        at_s=np.where(what.end_s == _AT_RECORD, time_ms // 1000, what.end_s),
+        event=np.full(len(at), JOB),
+        amount=what.seconds,
+        detail=what.status,
         time_ms=time_ms,
         offset=chunk.offsets[at],
         key_hi=keys.hi,

@@ -6,6 +6,7 @@ are written as integers. Only fields that are needed are checked.
 """
 
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -40,13 +41,14 @@ class Unknown(Exception):
 
 
 class Job(NamedTuple):
-    """A finished job. `ended_ns` None: at the time of its record."""
+    """A finished job. `ended_ns` None: at the time of its record. `status`: as sent; empty when there is none."""
 
     event_key: str
     user: str
     workflow: str
     seconds: int
     ended_ns: int | None
+    status: str
 
 
 class Built(NamedTuple):
@@ -74,10 +76,14 @@ class Lifecycle(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A job completed or failed."""
+    """A job completed, or failed in the way that the last two fields tell."""
 
+    event_key: str
     user: str
     workflow: str
+    is_failure: bool
+    failure_kind: str
+    error_code: str
 
 
 class Line(NamedTuple):
@@ -109,7 +115,8 @@ def read_analytics(value: bytes | None) -> Job | Built | Estimate:
         _integer(data, "count", 0, UINT64_MAX, "invalid_count")
         return Estimate(user, workflow)
     completed_at = _text(data, "completed_at")
-    return Job(event_key, user, workflow, _seconds(data), _time_ns(completed_at) if completed_at else None)
+    ended_ns = _time_ns(completed_at) if completed_at else None
+    return Job(event_key, user, workflow, _seconds(data), ended_ns, _status(data))
 
 
 def read_workflows(value: bytes | None) -> Lifecycle | Result:
@@ -122,12 +129,13 @@ def read_workflows(value: bytes | None) -> Lifecycle | Result:
         raise Unknown(action)
     user, workflow = _id(payload, "UserID", "user_id"), _id(payload, "ID", "workflow_id")
     generation = _integer(payload, "Generation", *INT64)
-    _text(payload, "FailureKind"), _text(payload, "ErrorCode")
+    kind, code = _text(payload, "FailureKind"), _text(payload, "ErrorCode")
     if action not in _RESULTS:
         return Lifecycle(user, workflow, action, generation)
     if not event_key:
-        _id(payload, "JobID", "job_id")
-    return Result(user, workflow)
+        job = UUID(int=parse_id(_id(payload, "JobID", "job_id")))
+        event_key = f"workflow:job:{job}:{action}"
+    return Result(event_key, user, workflow, action == "JOB_FAILED", kind, code)
 
 
 def read_job_logs(value: bytes | None) -> Line:
@@ -224,6 +232,14 @@ def _seconds(data: Payload) -> int:
     if seconds > LONGEST_JOB_S:
         raise Malformed("absurd_duration")
     return seconds
+
+
+def _status(data: Payload) -> str:
+    """Return what a later producer may add. Nothing depends on it, so that of a wrong type is none, and no fault."""
+    try:
+        return _text(data, "status")
+    except Malformed:
+        return ""
 
 
 def _time_ns(text: str) -> int:

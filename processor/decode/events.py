@@ -54,13 +54,25 @@ class Columns:
         return cls(*map(np.concatenate, zip(*parts, strict=True)))
 
 
+JOB, RESULT, LINE = range(3)
+"""What an event is: a finished job, the result of one, or a log line."""
+
+NO_STATUS, COMPLETED, FAILED = range(3)
+"""What the event of a finished job says of its result."""
+
+WAS_COMPLETED: Final = 0
+"""In place of a position in `Decoded.failures`: the job has not failed."""
+
+STDERR: Final = 1
+"""Of a line that has its own EventKey: it was written to stderr, not to stdout."""
+
+
 class _Keyed(NamedTuple):
     owner: Int64s
     at_s: Int64s
-    jobs: Int64s
-    seconds: Int64s
-    lines: Int64s
-    line_bytes: Int64s
+    event: Int64s
+    amount: Int64s
+    detail: Int64s
     time_ms: Int64s
     offset: Int64s
     key_hi: UInt64s
@@ -72,14 +84,18 @@ class Keyed(Columns, _Keyed):
     """Events whose identity is their EventKey, or (`has_key` false) their place in the log.
 
     `owner` is a position in `Owners`, `at_s` the Unix second to which the event belongs, `time_ms` the timestamp
-    of its record.
+    of its record. `event`, and what it says:
+
+    JOB       `amount`: seconds of execution    `detail`: NO_STATUS, COMPLETED or FAILED
+    RESULT    `amount`: 0                       `detail`: WAS_COMPLETED, or a position in `Decoded.failures`, plus 1
+    LINE      `amount`: bytes                   `detail`: STDERR or 0
     """
 
 
 _NONE: Final = np.zeros(0, np.int64)
 _NO_KEY: Final = np.zeros(0, np.uint64)
 NO_EVENTS: Final = Keyed(
-    _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NO_KEY, _NO_KEY, np.zeros(0, bool)
+    _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NO_KEY, _NO_KEY, np.zeros(0, bool)
 )
 
 
@@ -103,6 +119,13 @@ class Stream(NamedTuple):
     job: int
     attempt: int
     name: str
+
+
+class Failure(NamedTuple):
+    """A way in which jobs fail, as far as the producer told."""
+
+    kind: str
+    code: str
 
 
 class Owners:
@@ -167,6 +190,7 @@ class Decoded:
     keyed: list[Keyed] = field(default_factory=list)
     lines: list[Lines] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     named: dict[int, Named] = field(
         default_factory=dict
     )  # by workflow id; of owners that are new in this batch

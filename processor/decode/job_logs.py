@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from processor.decode.careful import STREAMS, UINT32_MAX, Line, Malformed, read_job_logs
-from processor.decode.events import Bools, Decoded, Keyed, Lines, Records, Rejected, Stream
+from processor.decode.events import LINE, STDERR, Bools, Decoded, Keyed, Lines, Records, Rejected, Stream
 from processor.decode.go_lines import SHORTEST, GoLines, cut
 from processor.decode.keys import hashed_key
 from processor.decode.nesting import is_too_deep
@@ -221,7 +221,7 @@ class LogDecoder:
         fields = Stream(parse_id(line.job), 1, line.stream), line.sequence
         place = _place_of(line.event_key) if line.event_key else fields
         if place is None:
-            self._into.keyed.append(_keyed(line.event_key, owner, second, line.message_bytes, chunk, at))
+            self._into.keyed.append(_keyed(line, owner, second, chunk, at))
             return
         stream, sequence = place
         row = (owner, second, line.message_bytes, chunk.times_ms[at], chunk.offsets[at])
@@ -241,16 +241,15 @@ def _place_of(event_key: str) -> tuple[Stream, int] | None:
     return Stream(parse_id(job), int(attempt or 1), stream), int(number)
 
 
-def _keyed(event_key: str, owner: int, second: int, length: int, chunk: Records, at: int) -> Keyed:
-    hi, lo = hashed_key(event_key)
+def _keyed(line: Line, owner: int, second: int, chunk: Records, at: int) -> Keyed:
+    hi, lo = hashed_key(line.event_key)
     one, here = np.ones(1, np.int64), slice(at, at + 1)
     return Keyed(
         owner=one * owner,
         at_s=one * second,
-        jobs=one * 0,
-        seconds=one * 0,
-        lines=one,
-        line_bytes=one * length,
+        event=one * LINE,
+        amount=one * line.message_bytes,
+        detail=one * (STDERR if line.stream == "stderr" else 0),
         time_ms=chunk.times_ms[here],
         offset=chunk.offsets[here],
         key_hi=np.array([hi], np.uint64),

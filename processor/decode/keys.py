@@ -3,8 +3,8 @@
 The upper 48 bits are the UUIDv7 time of the id inside the EventKey (0 if it has none), so that what is recent
 lies together in the index. Below them there are two disjoint classes, told apart by the lowest half's top bit:
 
-1     `analytics:job:<id>:completed` with a canonical UUIDv7: the id itself, with a tag in place of its version.
-      No two of these EventKeys share a key.
+1     `analytics:job:<id>:completed`, `workflow:job:<id>:JOB_COMPLETED` and `workflow:job:<id>:JOB_FAILED` with a
+      canonical UUIDv7: the id itself, with a tag in place of its version. No two of these EventKeys share a key.
 0     every other EventKey: 79 bits of its xxh3. Two of those share a key once in 2^79 pairs of the same
       millisecond.
 """
@@ -27,14 +27,21 @@ _SUFFIX: Final = b":completed"
 _LENGTH: Final = len(_PREFIX) + 36 + len(_SUFFIX)
 _ID: Final = slice(len(_PREFIX), len(_PREFIX) + 36)
 
-_TAG_JOB_COMPLETED: Final = np.uint64(1 << 12)
+JOB_TAG, COMPLETED_TAG, FAILED_TAG = 1 << 12, 2 << 12, 3 << 12
+"""In place of the version of a job's id: of its JOBS event, and of either result."""
+
 _VERSION: Final = np.uint64(0xF000)
 _V7: Final = np.uint64(0x7000)
 _ANY_V7: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
 )
+_RESULT: Final = re.compile(
+    r"workflow:job:([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}):(JOB_COMPLETED|JOB_FAILED)"
+)
+_RESULT_TAGS: Final = {"JOB_COMPLETED": COMPLETED_TAG, "JOB_FAILED": FAILED_TAG}
 _NAMED: Final = "\0named:"  # not `analytics:workflow:`, for that may be the EventKey of another event as well
 _HASH_LOW: Final = (1 << 63) - 1
+_LOW: Final = (1 << 64) - 1
 
 
 class Keys(NamedTuple):
@@ -56,6 +63,15 @@ def hashed_key(event_key: str) -> tuple[int, int]:
     time_ms = int(found[0][:8] + found[0][9:13], 16) if found else 0
     hashed = xxhash.xxh3_128_intdigest(event_key.encode("utf-8", "surrogatepass"))
     return time_ms << 16 | hashed >> 64 & 0xFFFF, hashed & _HASH_LOW
+
+
+def result_key(event_key: str) -> tuple[int, int]:
+    """Return the key of the EventKey of a job's result, most of which are of a regular form."""
+    match = _RESULT.fullmatch(event_key)
+    if match is None:
+        return hashed_key(event_key)
+    job = int(match[1].replace("-", ""), 16)
+    return job >> 64 & ~0xF000 | _RESULT_TAGS[match[2]], job & _LOW
 
 
 def job_keys(event_keys: Sequence[str]) -> Keys:
@@ -89,8 +105,8 @@ def _regular_keys(characters: npt.NDArray[np.uint8]) -> tuple[Keys, npt.NDArray[
     return keys, regular
 
 
-def id_keys(ids: npt.NDArray[np.uint8]) -> tuple[Keys, npt.NDArray[np.bool_]]:
-    """Return the keys of finished jobs from their ids, as rows of 36 characters, and which are regular."""
+def id_keys(ids: npt.NDArray[np.uint8], tag: int = JOB_TAG) -> tuple[Keys, npt.NDArray[np.bool_]]:
+    """Return the keys of regular EventKeys from their ids, as rows of 36 characters, and which are regular."""
     hi, lo, regular = id_halves(ids)
     regular &= (hi & _VERSION == _V7) & (lo >> np.uint64(62) == 2)
-    return Keys(hi & ~_VERSION | _TAG_JOB_COMPLETED, lo), regular
+    return Keys(hi & ~_VERSION | np.uint64(tag), lo), regular

@@ -1,0 +1,39 @@
+"""The numbers that events add to table `analytics`: one place for their names, types, and how they are added up."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+NO_DURATION_S: Final = 2**32 - 1
+"""The shortest duration of no job."""
+
+
+class Measure(NamedTuple):
+    """A column of numbers. `neutral`: what a row has that does not tell."""
+
+    sql_type: str
+    reduce: np.ufunc[Any]
+    neutral: int
+
+
+_SUM: Final = Measure("Int64", np.add, 0)
+
+MEASURES: Final = {
+    "workflows": _SUM,
+    "jobs": _SUM,
+    "execution_seconds": _SUM,
+    "shortest_seconds": Measure("UInt32", np.minimum, NO_DURATION_S),
+    "longest_seconds": Measure("UInt32", np.maximum, 0),
+    "jobs_with_status": _SUM,
+    "failed_seconds": _SUM,
+    "jobs_completed": _SUM,
+    "jobs_failed": _SUM,
+    "log_lines": _SUM,
+    "log_bytes": _SUM,
+    "stderr_lines": _SUM,
+    "stderr_bytes": _SUM,
+}
+"""By column."""
+
+COUNTERS: Final = ("durations", "failed_durations", "failures")
+"""Columns that count jobs by something: by duration bin, or by failure kind and error code."""
