@@ -3,6 +3,7 @@
 The signed claims decide, never the metadata beside them. Tokens are EdDSA (Ed25519) JWTs and never logged.
 """
 
+import math
 import re
 import sys
 import time
@@ -39,10 +40,14 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever holds the token: may read everything, or one user's data, or (user_id None) nothing."""
+    """Whoever holds the token: may read everything, or one user's data, or (user_id None) nothing.
+
+    `expires_at_s`: until when, in Unix seconds.
+    """
 
     reads_everything: bool
     user_id: UUID | None = None
+    expires_at_s: float = math.inf
 
     def require_access(self, user_id: UUID) -> None:
         """Raise PermissionDenied when the data of that user is not the caller's to read."""
@@ -69,9 +74,10 @@ class TokenVerifier:
         """Return the caller. Raises MissingCredentials or InvalidToken."""
         claims = self._verified_claims(_bearer_token(metadata))
         _require_valid_now(claims, self._clock())
+        expires_at_s = _numeric_date(claims["exp"])
         if claims.get("role") == "admin":
-            return Caller(reads_everything=True)
-        return Caller(reads_everything=False, user_id=parse_uuid(claims["sub"]))
+            return Caller(reads_everything=True, expires_at_s=expires_at_s)
+        return Caller(reads_everything=False, user_id=parse_uuid(claims["sub"]), expires_at_s=expires_at_s)
 
     def _verified_claims(self, token: str) -> dict[str, Any]:
         try:

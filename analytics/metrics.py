@@ -6,7 +6,7 @@ Labels hold names from fixed sets only: never an id, a token or text of a user.
 from typing import Final
 
 import structlog
-from prometheus_client import Counter, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from analytics.errors import CannotListen
 
@@ -22,6 +22,7 @@ GRPC_REQUEST_SECONDS: Final = Histogram(
     ("method",),
     buckets=_REQUEST_BUCKETS,
 )
+GRPC_STREAMS: Final = Gauge("analytics_grpc_streams", "Streams that are open now.", ("method",))
 LOOKUP_KEYS: Final = Histogram(
     "analytics_lookup_keys", "Keys of concurrent lookups in one query.", buckets=(1, 2, 4, 8, 16, 32, 64, 128)
 )

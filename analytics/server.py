@@ -19,9 +19,10 @@ from analytics.auth import Identify, TokenVerifier, allow_everyone, load_public_
 from analytics.errors import CannotListen
 from analytics.freshness import FreshnessReader
 from analytics.interceptors import Admit, Decode, Layers, Measure, TranslateErrors
-from analytics.lookups import Lookups, StoreLookups
+from analytics.insights.reads import InsightReads
+from analytics.lookups import StoreLookups
 from analytics.reads import QueryRunner
-from analytics.service import AnalyticsService, AsOf
+from analytics.service import AnalyticsService, Backends
 from analytics.settings import InvalidSettings, ServiceSettings
 
 SERVICE_NAME: Final = DESCRIPTOR.services_by_name["AnalyticsService"].full_name
@@ -30,7 +31,7 @@ _HEALTH_NOTICE_S: Final = 1.0
 _OPTIONS: Final = (
     *encoding.SERVER_OPTIONS,
     ("grpc.max_receive_message_length", encoding.MAX_REQUEST_BYTES),
-    ("grpc.max_send_message_length", encoding.MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", encoding.MAX_ANSWER_BYTES),
     ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share the calls
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # idle clients may ping every 10 s, as Go's do
@@ -40,18 +41,16 @@ _log = structlog.get_logger(__name__)
 
 
 class AnalyticsServer:
-    """The gRPC server with health and reflection, over given lookups. Make it in a running event loop."""
+    """The gRPC server with health and reflection, over given backends. Make it in a running event loop."""
 
-    def __init__(
-        self, settings: ServiceSettings, lookups: Lookups, as_of_ms: AsOf, identify: Identify
-    ) -> None:
+    def __init__(self, settings: ServiceSettings, backends: Backends, identify: Identify) -> None:
         self._settings = settings
         self._health = health.aio.HealthServicer()
         admit = Admit(identify, settings.grpc_request_timeout)
         layers = Layers(Measure(), TranslateErrors(), Decode(), admit)
         self._server = aio.server(interceptors=[layers], options=_OPTIONS)
-        service = AnalyticsService(settings, lookups, as_of_ms)
-        add_AnalyticsServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call] # generated
+        self._service = AnalyticsService(settings, backends)
+        add_AnalyticsServiceServicer_to_server(self._service, self._server)  # type: ignore[no-untyped-call] # generated
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if not settings.is_production:
             names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -65,10 +64,11 @@ class AnalyticsServer:
         await self._server.start()
 
     async def drain(self) -> None:
-        """Tell health checks, refuse new calls, let the running ones end within GRPC_DRAIN_TIMEOUT."""
+        """Tell health checks, end streams, refuse new calls, let the running ones end within GRPC_DRAIN_TIMEOUT."""
         with suppress(TimeoutError):  # a watcher of health that does not read must not hold up the end
             async with asyncio.timeout(_HEALTH_NOTICE_S):
                 await self._health.enter_graceful_shutdown()
+        self._service.end_streams()
         await self._server.stop(self._settings.grpc_drain_timeout)
 
 
@@ -79,16 +79,31 @@ async def serve(settings: ServiceSettings, stop: asyncio.Event | None = None) ->
     metrics.serve_metrics(settings.metrics_port)
     reads = QueryRunner(settings, size=settings.clickhouse_pool_size, timeout_s=settings.grpc_request_timeout)
     progress_reads = QueryRunner(settings, size=1, timeout_s=settings.grpc_request_timeout)
+    insight_reads = QueryRunner(
+        settings, size=settings.clickhouse_insights_pool_size, timeout_s=settings.grpc_request_timeout
+    )
     freshness = FreshnessReader(progress_reads)
     try:
-        lookups = StoreLookups(
-            reads, parallel=settings.clickhouse_pool_size, most_waiting=settings.analytics_max_waiting
-        )
-        server = AnalyticsServer(settings, lookups, freshness.as_of_ms, identify)
-        await _run(server, freshness, stop, settings)
+        backends = _backends(settings, reads, insight_reads, freshness)
+        await _run(AnalyticsServer(settings, backends, identify), freshness, stop, settings)
     finally:
         reads.close()
         progress_reads.close()
+        insight_reads.close()
+
+
+def _backends(
+    settings: ServiceSettings, reads: QueryRunner, insight_reads: QueryRunner, freshness: FreshnessReader
+) -> Backends:
+    most_waiting = settings.analytics_max_waiting
+    return Backends(
+        StoreLookups(reads, parallel=settings.clickhouse_pool_size, most_waiting=most_waiting),
+        InsightReads(
+            insight_reads, parallel=settings.clickhouse_insights_pool_size, most_waiting=most_waiting
+        ),
+        freshness.as_of_ms,
+        freshness.topics,
+    )
 
 
 async def _run(

@@ -86,6 +86,7 @@ class ServiceSettings(Settings):
     grpc_tls_key_file: Path | None = None
     grpc_drain_timeout: GoDuration = 10.0
     clickhouse_pool_size: Annotated[int, Field(ge=1, le=256)] = 4
+    clickhouse_insights_pool_size: Annotated[int, Field(ge=1, le=256)] = 4
 
     auth_enabled: bool = True
     auth_public_key_path: Path = Path("certs/auth.ed.pub")

@@ -20,7 +20,7 @@ from analytics.auth import allow_everyone
 from analytics.errors import CannotListen
 from analytics.server import AnalyticsServer
 from tests.eventually import eventually
-from tests.grpc_world import KEY, USER, USER_TOTALS, FakeLookups, metadata, service_settings, token
+from tests.grpc_world import KEY, USER, USER_TOTALS, FakeLookups, backends, metadata, service_settings, token
 
 ASK = pb.GetUserAnalyticsRequest(user_id=str(USER))
 
@@ -99,7 +99,7 @@ async def test_taken_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = service_settings(grpc_port=taken.getsockname()[1])
         with pytest.raises(CannotListen):
-            AnalyticsServer(settings, FakeLookups(), lambda: None, allow_everyone)
+            AnalyticsServer(settings, backends(FakeLookups()), allow_everyone)
 
 
 class WaitingLookups(FakeLookups):
@@ -118,7 +118,7 @@ class WaitingLookups(FakeLookups):
 async def test_drain_lets_running_calls_end():
     """During a drain health says NOT_SERVING, and the call that runs is still answered."""
     lookups = WaitingLookups()
-    server = AnalyticsServer(service_settings(grpc_drain_timeout=10), lookups, lambda: None, allow_everyone)
+    server = AnalyticsServer(service_settings(grpc_drain_timeout=10), backends(lookups), allow_everyone)
     await server.start()
     async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(

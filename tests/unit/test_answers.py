@@ -1,6 +1,6 @@
 import pytest
 
-from analytics.analytics_pb2 import Freshness
+from analytics.freshness_pb2 import Freshness
 from analytics.answers import (
     Standing,
     freshness_answer,
