@@ -21,9 +21,7 @@ def parse_user(request: GetUserAnalyticsRequest) -> UUID:
 
 def parse_workflow(request: GetWorkflowAnalyticsRequest) -> WorkflowKey:
     """Return the workflow asked for. Raises InvalidField for the first field that breaks a rule."""
-    return WorkflowKey(
-        require_id("user_id", request.user_id), require_id("workflow_id", request.workflow_id)
-    )
+    return WorkflowKey(require_id("user_id", request.user_id), require_id("workflow_id", request.workflow_id))
 
 
 def parse_uuid(text: str) -> UUID | None:

@@ -18,8 +18,8 @@ from analytics.analytics_pb2_grpc import add_AnalyticsServiceServicer_to_server
 from analytics.auth import Identify, TokenVerifier, allow_everyone, load_public_key
 from analytics.errors import CannotListen
 from analytics.freshness import FreshnessReader
-from analytics.interceptors import Admit, Decode, Layers, Measure, TranslateErrors
 from analytics.insights.reads import InsightReads
+from analytics.interceptors import Admit, Decode, Layers, Measure, TranslateErrors
 from analytics.lookups import StoreLookups
 from analytics.reads import QueryRunner
 from analytics.service import AnalyticsService, Backends

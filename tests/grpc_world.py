@@ -85,7 +85,9 @@ class NoReads:
         raise StoreUnavailable("no store in this test")
 
 
-def backends(lookups: Lookups, *, as_of_ms: int | None = None, reads: Any = None, topics: Any = ()) -> Backends:
+def backends(
+    lookups: Lookups, *, as_of_ms: int | None = None, reads: Any = None, topics: Any = ()
+) -> Backends:
     """What a server answers from."""
     return Backends(lookups, reads or NoReads(), lambda: as_of_ms, lambda: topics)
 

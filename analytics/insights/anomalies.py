@@ -181,7 +181,9 @@ def _earlier(start_s: int, weeks: int, zone: ZoneInfo) -> Iterator[int]:
     for number in range(1, weeks + 1):
         earlier = local - number * _WEEK  # in civil time
         at_s = int(earlier.timestamp())
-        if datetime.fromtimestamp(at_s, UTC).astimezone(zone).replace(tzinfo=None) == earlier.replace(tzinfo=None):
+        if datetime.fromtimestamp(at_s, UTC).astimezone(zone).replace(tzinfo=None) == earlier.replace(
+            tzinfo=None
+        ):
             yield at_s
 
 
@@ -225,5 +227,3 @@ def _page(question: Question, anomalies: Sequence[Anomaly]) -> list[Anomaly]:
 def _next(question: Question, asked: Range, last: Anomaly) -> str:
     token = Token(question.request, *asked.span, asked.is_all_time, abs(last.score), _name(last))
     return page_tokens.token_text(token)
-
-

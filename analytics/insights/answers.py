@@ -99,7 +99,9 @@ def percentiles_s(measured: Measured) -> list[float]:
     return [min(max(histogram.value_s(number), least), most) for number in measured.percentile_bins]
 
 
-def by_result_message(measured: Measured, results: Results, ranks: Sequence[float]) -> DurationsByResult | None:
+def by_result_message(
+    measured: Measured, results: Results, ranks: Sequence[float]
+) -> DurationsByResult | None:
     """Return durations by result; None unless all jobs say how they ended."""
     if results.jobs_with_status != measured.jobs or not knows_durations(measured):
         return None

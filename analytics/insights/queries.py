@@ -155,8 +155,10 @@ def results(
     parameters = _parameters(scope) | {"starts": list(bucket_starts_s)}
     found = connection.query(sql, parameters, settings=_scan(within_s))
     return {
-        start_s: Results(_as_failures(failures), *numbers, tuple(failed), tuple(completed))
-        for start_s, failures, *numbers, failed, completed in found
+        start_s: Results(
+            _as_failures(failures), with_status, failed_jobs, seconds, tuple(failed), tuple(completed)
+        )
+        for start_s, failures, with_status, failed_jobs, seconds, failed, completed in found
     }
 
 
@@ -186,9 +188,7 @@ FROM
 """
 
 
-def workflow_counts(
-    connection: Connection, scope: Scope, span: Span, within_s: float
-) -> WorkflowCounts:
+def workflow_counts(connection: Connection, scope: Scope, span: Span, within_s: float) -> WorkflowCounts:
     """Return how many workflows there are, by state; those that were last terminated, or deleted, within a span."""
     sql = _COUNTS.format(workflows=_workflows(scope, is_split=True), state=_STATE)
     parameters = _parameters(scope) | {"start_ms": span.start_s * 1000, "end_ms": span.end_s * 1000}
@@ -275,7 +275,9 @@ def ranked(
     parameters = _parameters(scope) | {"most": most} | (behind or Place(None, ""))._asdict()
     found = connection.query(sql, parameters, settings=_scan(within_s))
     total = found[0][-1] if found else 0
-    return [Ranked(Place(value, id_), WorkflowFacts(kind, State(state))) for id_, kind, state, value, _ in found], total
+    return [
+        Ranked(Place(value, id_), WorkflowFacts(kind, State(state))) for id_, kind, state, value, _ in found
+    ], total
 
 
 def _behind(place: Place | None, *, is_descending: bool) -> str:
@@ -300,8 +302,7 @@ def _levels(levels: Sequence[float]) -> str:
 
 
 def _as_measured(row: Sequence[Any]) -> Measured:
-    *numbers, bins = row
-    return Measured(*numbers, tuple(bins))
+    return Measured(*row)._replace(percentile_bins=tuple(row[-1]))
 
 
 def _as_failures(found: Mapping[str, int]) -> dict[tuple[str, str], int]:

@@ -28,6 +28,7 @@ from analytics.insights_pb2 import (
     TimeRange,
     WorkflowFilter,
 )
+from analytics.insights_pb2 import Interval as IntervalNumber
 from analytics.requests import require_id
 
 STATES: Final = {
@@ -112,10 +113,12 @@ def parse_zone(name: str) -> ZoneInfo:
     return zone
 
 
-def parse_interval(interval: int) -> Interval:
+def parse_interval(interval: IntervalNumber) -> Interval:
     """Return the length of buckets. Raises InvalidField."""
     if interval not in INTERVALS:
-        raise InvalidField("interval", "is required: INTERVAL_HOUR, INTERVAL_DAY, INTERVAL_WEEK or INTERVAL_MONTH")
+        raise InvalidField(
+            "interval", "is required: INTERVAL_HOUR, INTERVAL_DAY, INTERVAL_WEEK or INTERVAL_MONTH"
+        )
     return INTERVALS[interval]
 
 
@@ -165,7 +168,9 @@ def _kinds(field: str, kinds: Sequence[str]) -> tuple[str, ...]:
         raise InvalidField(field, f"has {len(kinds)} kinds, at most {_MOST_KINDS} are allowed")
     for at, kind in enumerate(kinds):
         if len(kind) > _LONGEST_KIND or "\0" in kind:
-            raise InvalidField(f"{field}[{at}]", f"must have at most {_LONGEST_KIND} characters, none of them NUL")
+            raise InvalidField(
+                f"{field}[{at}]", f"must have at most {_LONGEST_KIND} characters, none of them NUL"
+            )
     return tuple(dict.fromkeys(kinds))
 
 

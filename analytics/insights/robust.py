@@ -5,6 +5,7 @@ above 3.5 an outlier. Here 1 / 0.6745 = 1.4826 is on the side of the MAD, and wh
 a difference that is taken seriously: without that, everything would stand out from values that are all the same.
 """
 
+import math
 from collections.abc import Sequence
 from statistics import median
 from typing import Final, NamedTuple
@@ -31,7 +32,7 @@ def robust_score(value: float, others: Sequence[float], least_scale: float) -> S
 
 def least_scale_of_count(middle: float) -> float:
     """Return the smallest difference between counts that is taken seriously: what chance alone does (Poisson)."""
-    return max(1.0, middle**0.5)
+    return max(1.0, math.sqrt(middle))
 
 
 def least_scale_of_duration(middle_s: float) -> float:

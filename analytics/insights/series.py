@@ -27,6 +27,7 @@ from analytics.insights_pb2 import (
     GROUP_BY_RESULT,
     GROUP_BY_UNSPECIFIED,
     GROUP_BY_WORKFLOW,
+    GroupBy,
     JobNumbers,
     Numbers,
     QueryTimeSeriesRequest,
@@ -44,6 +45,7 @@ COMPLETED, FAILED = "COMPLETED", "FAILED"
 _IN_ROWS: Final = {GROUP_BY_UNSPECIFIED: None, GROUP_BY_WORKFLOW: "workflow", GROUP_BY_KIND: "kind"}
 _IN_RESULTS: Final = (GROUP_BY_RESULT, GROUP_BY_FAILURE_KIND, GROUP_BY_ERROR_CODE)
 
+
 class Question(NamedTuple):
     """What a time series is asked for."""
 
@@ -51,7 +53,7 @@ class Question(NamedTuple):
     asked: Asked
     interval: Interval
     zone: ZoneInfo
-    group_by: int
+    group_by: GroupBy
     ranks: tuple[float, ...]
     complete_buckets_only: bool
 
@@ -114,7 +116,9 @@ async def answer(question: Question, sources: Sources, within_s: float) -> Query
     found = await read(question, frame, extent, sources, give_up_at)
     _require_room(len(found.groups), len(frame.buckets))
     return QueryTimeSeriesResponse(
-        series=[Series(group=group, buckets=_messages(group, found, question, frame)) for group in found.groups],
+        series=[
+            Series(group=group, buckets=_messages(group, found, question, frame)) for group in found.groups
+        ],
         unavailable=[*answers.NOT_SENT, *found.unavailable],
         duration_precision=answers.PRECISION,
         freshness=sources.freshness(as_of_ms, extent.start_s),
@@ -185,9 +189,10 @@ async def _read_results(
         return _by_result(pairs, question.ranks)
     at = 0 if question.group_by == GROUP_BY_FAILURE_KIND else 1
     failed = {start_s: _failures_by(at, one) for start_s, one in results.items()}
+    none: Counter[str] = Counter()
 
     def numbers(group: str, bucket: Bucket) -> Numbers:
-        return Numbers(jobs=JobNumbers(failed=failed.get(bucket.span.start_s, {}).get(group, 0)))
+        return Numbers(jobs=JobNumbers(failed=failed.get(bucket.span.start_s, none)[group]))
 
     return _Found(sorted({group for one in failed.values() for group in one}), numbers, ())
 

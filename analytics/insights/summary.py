@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -23,6 +24,7 @@ from analytics.insights_pb2 import (
     COMPARISON_UNSPECIFIED,
     COMPARISON_YEAR_AGO,
     Change,
+    Comparison,
     GetAnalyticsSummaryRequest,
     GetAnalyticsSummaryResponse,
     Summary,
@@ -42,8 +44,8 @@ class Question(NamedTuple):
     scope: Scope
     asked: Asked
     ranks: tuple[float, ...]
-    comparison: int
-    zone: calendar.ZoneInfo
+    comparison: Comparison
+    zone: ZoneInfo
     rates: Rates | None
 
     @property
