@@ -130,7 +130,7 @@ SELECT {bucket}, sumMap(failures), sum(jobs_with_status), sum(arraySum(failed_du
        quantilesExactWeightedArray({levels})(failed_durations.keys, failed_durations.values),
        quantilesExactWeightedArray({levels})(
            durations.keys,
-           arrayMap((bin, number) -> number - failed_durations[bin], durations.keys, durations.values))
+           arrayMap((bin, number) -> toUInt64(number - failed_durations[bin]), durations.keys, durations.values))
 FROM analytics
 WHERE user_id = %(user_id)s AND {workflows} AND ({rows})
 GROUP BY 1
