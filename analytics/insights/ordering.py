@@ -10,11 +10,11 @@ _FIELD: Final = "order_by"
 _RANK: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?|100)")
 _DIRECTIONS: Final = {"": False, "asc": False, "desc": True}
 
-_SUMS: Final = """sum(jobs) AS finished, sum(jobs_completed) AS completed, sum(jobs_failed) AS failed, sum(execution_seconds) AS seconds,
-               sum(log_lines) AS lines, sum(log_bytes) AS bytes, sum(stderr_lines) AS err_lines,
-               sum(stderr_bytes) AS err_bytes"""
-_DURATIONS: Final = """sum(jobs) AS finished, sum(arraySum(durations.values)) AS binned, min(shortest_seconds) AS shortest,
-               max(longest_seconds) AS longest"""
+_SUMS: Final = """sum(jobs) AS finished, sum(jobs_completed) AS completed, sum(jobs_failed) AS failed,
+               sum(execution_seconds) AS seconds, sum(log_lines) AS lines, sum(log_bytes) AS bytes,
+               sum(stderr_lines) AS err_lines, sum(stderr_bytes) AS err_bytes"""
+_DURATIONS: Final = """sum(jobs) AS finished, sum(arraySum(durations.values)) AS binned,
+               min(shortest_seconds) AS shortest, max(longest_seconds) AS longest"""
 _PERCENTILE: Final = "quantileExactWeightedArray({level})(durations.keys, durations.values) AS bin"
 
 _OF_SUMS: Final = {

@@ -17,7 +17,7 @@ from analytics.errors import InvalidField
 from analytics.insights import answers, queries, requests
 from analytics.insights.model import Measured, Range, Results, Scope
 from analytics.insights.queries import Grouping
-from analytics.insights.reading import condition_of
+from analytics.insights.reading import split_condition
 from analytics.insights.reads import Sources
 from analytics.insights.requests import Asked
 from analytics.insights_pb2 import (
@@ -148,7 +148,7 @@ async def _read_rows(
 ) -> _Found:
     """Return what is grouped by something that the rows themselves tell."""
     by, starts_s = _IN_ROWS[question.group_by], frame.starts_s
-    rows = condition_of(frame.asked, extent, starts_s)
+    rows = split_condition(frame.asked.span, extent, starts_s)
 
     def sums(store: Connection, left_s: float) -> dict[tuple[str, int], Measured]:
         grouping = Grouping(by, starts_s, most=MOST_POINTS + 1)
@@ -175,7 +175,7 @@ async def _read_results(
 ) -> _Found:
     """Return jobs that are grouped by something that only their results tell."""
     scope, starts_s, levels = question.scope, frame.starts_s, question.levels
-    rows = condition_of(frame.asked, extent, starts_s)
+    rows = split_condition(frame.asked.span, extent, starts_s)
 
     def read(store: Connection, left_s: float) -> tuple[dict[tuple[str, int], Measured], dict[int, Results]]:
         grouping = Grouping(None, starts_s, most=MOST_POINTS)
@@ -225,8 +225,8 @@ def _require_room(groups: int, buckets: int) -> None:
     """Raise InvalidField for an answer that would be too long; one series never is."""
     if groups > 1 and groups * buckets > MOST_POINTS:
         rule = (
-            f"{groups:,} groups with {buckets:,} buckets each are {groups * buckets:,} points, {MOST_POINTS:,} are the limit: "
-            f"ask for at most {MOST_POINTS // groups:,} buckets, or for {MOST_POINTS // buckets:,} groups with a filter"
+            f"{groups:,} groups with {buckets:,} buckets each are {groups * buckets:,} points, "
+            f"{MOST_POINTS:,} are the limit: ask for at most {MOST_POINTS // groups:,} buckets, or for {MOST_POINTS // buckets:,} groups with a filter"
         )
         raise InvalidField("group_by", rule)
 
