@@ -224,9 +224,10 @@ def _failures_by(at: int, results: Results) -> Counter[str]:
 def _require_room(groups: int, buckets: int) -> None:
     """Raise InvalidField for an answer that would be too long; one series never is."""
     if groups > 1 and groups * buckets > MOST_POINTS:
+        points = groups * buckets
         rule = (
-            f"{groups:,} groups with {buckets:,} buckets each are {groups * buckets:,} points, "
-            f"{MOST_POINTS:,} are the limit: ask for at most {MOST_POINTS // groups:,} buckets, or for {MOST_POINTS // buckets:,} groups with a filter"
+            f"{groups:,} groups with {buckets:,} buckets each are {points:,} points, {MOST_POINTS:,} are the limit: "
+            f"ask for at most {MOST_POINTS // groups:,} buckets, or for {MOST_POINTS // buckets:,} groups with a filter"
         )
         raise InvalidField("group_by", rule)
 
