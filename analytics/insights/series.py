@@ -167,7 +167,7 @@ async def _read_rows(
         return answers.numbers_message(measured, question.ranks, frame.elapsed_s(bucket))
 
     groups_found = [""] if by is None else sorted({group for group, _ in found})
-    return _Found(groups_found, numbers, answers.durations_unavailable(found.values()))
+    return _Found(groups_found, numbers, answers.unknown_of_former_jobs(found.values()))
 
 
 async def _read_results(

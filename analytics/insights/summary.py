@@ -161,7 +161,7 @@ def _elapsed_s(asked: Range, now_s: float) -> float:
 
 def _unavailable(found: Sequence[_Found]) -> Iterator[Unavailable]:
     yield from answers.NOT_SENT
-    yield from answers.durations_unavailable(one.measured for one in found)
+    yield from answers.unknown_of_former_jobs(one.measured for one in found)
     if any(one.results.jobs_with_status != one.measured.jobs for one in found):
         yield answers.BY_RESULT
 

@@ -3,7 +3,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from analytics.auth import Caller, TokenVerifier, load_public_key
+from analytics.auth import TokenVerifier, load_public_key
 from analytics.errors import InvalidToken, MissingCredentials, PermissionDenied
 from analytics.settings import InvalidSettings
 from tests.grpc_world import KEY, NO_CLAIM, STRANGER, USER, metadata, token
