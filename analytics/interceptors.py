@@ -122,7 +122,8 @@ class Layers(aio.ServerInterceptor):
         return self._wrapped[method]
 
 
-def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
+def wrapped(handler: Any, answer: Answer, **changes: Any) -> Any:
+    """Return the handler of a method with one request and one answer, which `answer` answers."""
     serializers = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,
@@ -151,7 +152,7 @@ class Measure(Layer):
                 seconds.observe(time.monotonic() - started)
             return response
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
 
 class TranslateErrors(Layer):
@@ -169,7 +170,7 @@ class TranslateErrors(Layer):
                 _log_fault(method, error)
                 await context.abort_with_status(status_of(error))
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
 
 def _log_fault(method: str, error: Exception) -> None:
@@ -199,7 +200,7 @@ class Decode(Layer):
                 context.set_compression(grpc.Compression.Gzip)
             return await handler.unary_unary(_decoded(handler, raw), context)
 
-        return _with(handler, answer, request_deserializer=None)
+        return wrapped(handler, answer, request_deserializer=None)
 
 
 def _decoded(handler: Any, raw: bytes) -> Any:
@@ -231,7 +232,7 @@ class Admit(Layer):
             except TimeoutError:
                 raise errors.StoreTimeout("no answer within the time of the request") from None
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
     def _limit_s(self, context: Any) -> float:
         """The caller's deadline when it has one, never more than GRPC_REQUEST_TIMEOUT."""
