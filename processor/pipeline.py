@@ -138,8 +138,14 @@ class Pipeline:
         return [lane.task for lane in self._lanes.values() if lane.task is not None]
 
     def _finish(self) -> None:
-        """Let what the threads do end: a batch that is not applied is read again by its next owner."""
+        """Let what the threads do end: a batch that is not applied is read again by its next owner.
+
+        The group hears of it before we leave, so that who watches its lag sees what is really left.
+        """
+        _log.info("draining", batches=len(self._tasks()), within_s=_FINISH_WITHIN_S)
         wait(self._tasks(), timeout=_FINISH_WITHIN_S)
+        self._commit_at = 0.0
+        self._note_positions(time.monotonic())
         self._workers.shutdown(wait=False, cancel_futures=True)
         for place in list(self._lanes):
             self._forget(place)
