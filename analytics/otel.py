@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from analytics import metrics, tracing
+from analytics import shared_metrics, tracing
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class CountingExporter(SpanExporter):
         """See SpanExporter."""
         result = self._exporter.export(spans)
         works = result is SpanExportResult.SUCCESS
-        metrics.SPANS.labels("taken" if works else "lost").inc(len(spans))
+        shared_metrics.SPANS.labels("taken" if works else "lost").inc(len(spans))
         if works is not self._works:
             _log.info("traces_are_taken") if works else _log.warning("traces_are_lost")
         self._works = works

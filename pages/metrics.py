@@ -1,6 +1,6 @@
-"""docs/metrics.md, from the declarations in `analytics.metrics` and `processor.metrics`."""
+"""docs/metrics.md, from the declarations in modules of metrics."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Final, NamedTuple
 
@@ -8,20 +8,26 @@ from prometheus_client import Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 import analytics.metrics
+import analytics.shared_metrics
 import processor.metrics
-
-_BOTH: Final = ("clickhouse_", "trace_")
 
 _HEAD: Final = """\
 # Metrics
 
-Written by `make docs` from `analytics/metrics.py` and `processor/metrics.py`: change those, never this page.
+Written by `make docs` from `analytics/shared_metrics.py`, `analytics/metrics.py` and `processor/metrics.py`: change those,
+never this page.
 
 Both programs serve Prometheus metrics at `/metrics` on `METRICS_PORT`. Beside these there are those of every Python
 program: `process_*` (CPU, memory, open files, start time) and `python_*`. A histogram `x` has the series `x_bucket`
 (label `le`), `x_sum` and `x_count`. The dashboard and the alerts that use them are in `deploy/`; what to do when an alert
 fires is in [operations](operations.md#alerts).
 """
+
+SECTIONS: Final[Mapping[str, ModuleType]] = {
+    "Both programs": analytics.shared_metrics,
+    "Service": analytics.metrics,
+    "Processor": processor.metrics,
+}
 
 
 class Declared(NamedTuple):
@@ -59,21 +65,15 @@ def _declared(metric: MetricWrapperBase) -> Declared:
 
 def every_metric() -> list[Declared]:
     """Return the metrics of both programs."""
-    return [*declared(analytics.metrics), *declared(processor.metrics)]
+    return [one for module in SECTIONS.values() for one in declared(module)]
 
 
 def metrics_page() -> str:
     """Return the page."""
-    ours = list(declared(analytics.metrics))
-    sections = {
-        "Both programs": [one for one in ours if one.name.startswith(_BOTH)],
-        "Service": [one for one in ours if not one.name.startswith(_BOTH)],
-        "Processor": list(declared(processor.metrics)),
-    }
-    return _HEAD + "".join(_section(title, metrics) for title, metrics in sections.items())
+    return _HEAD + "".join(_section(title, declared(module)) for title, module in SECTIONS.items())
 
 
-def _section(title: str, metrics: list[Declared]) -> str:
+def _section(title: str, metrics: Iterable[Declared]) -> str:
     rows = "".join(_row(one) for one in metrics)
     return f"\n## {title}\n\n| metric | kind | unit | labels | meaning |\n|---|---|---|---|---|\n{rows}"
 

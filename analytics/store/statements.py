@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final
 
-from analytics import metrics, tracing
+from prometheus_client import Histogram
+
+from analytics import shared_metrics, tracing
 from analytics.errors import Retryable, StoreTimeout
 
 _VERB: Final = re.compile(r"\w+")
@@ -33,10 +35,15 @@ def observed(statement: str) -> Iterator[None]:
         with tracing.statement(statement):
             yield
     except Exception as error:
-        metrics.STATEMENT_FAILURES.labels(statement, _kind(error)).inc()
+        shared_metrics.STATEMENT_FAILURES.labels(statement, _kind(error)).inc()
         raise
     finally:
-        metrics.STATEMENT_SECONDS.labels(statement).observe(time.monotonic() - started)
+        _seconds(statement).observe(time.monotonic() - started)
+
+
+@lru_cache(maxsize=512)
+def _seconds(statement: str) -> Histogram:
+    return shared_metrics.STATEMENT_SECONDS.labels(statement)
 
 
 def _kind(error: Exception) -> str:

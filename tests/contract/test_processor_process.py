@@ -104,6 +104,11 @@ def test_lag_and_freshness_are_there_for_every_partition(running):
         assert len(re.findall(rf"^{name}\{{", text, re.MULTILINE)) == 6
 
 
+def test_it_has_no_metrics_of_the_service(running):
+    """An as-of time of 0, from here, would be the smallest of all."""
+    assert "analytics_" not in running.get("/metrics")[1]
+
+
 def test_a_batch_is_linked_with_the_trace_that_its_records_came_with(running):
     spans = eventually(lambda: [one for one in running.collector.named("apply analytics") if one.links])
     assert (spans[0].program, set(spans[0].links)) == ("analytics-processor", {TRACE_ID})

@@ -9,8 +9,8 @@ from grpc import aio
 from analytics import analytics_pb2 as pb
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from analytics.lookups import StoreLookups
-from analytics.metrics import STATEMENT_FAILURES, STATEMENT_SECONDS
 from analytics.reads import QueryRunner
+from analytics.shared_metrics import STATEMENT_FAILURES, STATEMENT_SECONDS
 from analytics.store.pool import Connection, StatementFailed
 from processor.apply import PartitionWriter, Stores
 from processor.batch_trace import traced as traced_batch
