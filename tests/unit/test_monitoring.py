@@ -253,3 +253,17 @@ def test_the_page_has_every_setting_and_no_others():
 
 def test_every_probe_is_explained():
     assert [path for path in ("/live", "/ready", "/metrics") if f"`{path}`" not in OPERATIONS] == []
+
+
+def events_of_the_code():
+    sources = [path for folder in ("analytics", "processor") for path in (ROOT / folder).rglob("*.py")]
+    found = r'_log\.(?:debug|info|warning|error)\(\s*"(\w+)"'
+    return {event for path in sources for event in re.findall(found, path.read_text())}
+
+
+def test_every_log_event_is_explained_and_none_that_does_not_exist():
+    """In the table of docs/operations.md: who sees one at night looks there."""
+    table = OPERATIONS.split("\n### Logs\n")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| (`.*?) \| (?:debug|info|warning|error)", table, re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"why"}
+    assert explained == events_of_the_code()
