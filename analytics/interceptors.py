@@ -72,7 +72,8 @@ class Layers(aio.ServerInterceptor):
         return self._wrapped[method]
 
 
-def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
+def wrapped(handler: Any, answer: Answer, **changes: Any) -> Any:
+    """Return the handler of a method with one request and one answer, which `answer` answers."""
     serializers = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,
@@ -80,7 +81,8 @@ def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(answer, **serializers | changes)
 
 
-def _streaming(handler: Any, answers: Answers, **changes: Any) -> Any:
+def wrapped_stream(handler: Any, answers: Answers, **changes: Any) -> Any:
+    """The same for a handler that answers with a stream."""
     serializers = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,
@@ -109,7 +111,7 @@ class Measure(Layer):
                 seconds.observe(time.monotonic() - started)
             return response
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
     def wrap_stream(self, method: str, handler: Any) -> Any:
         """See Layer."""
@@ -127,7 +129,7 @@ class Measure(Layer):
             finally:
                 metrics.GRPC_REQUESTS.labels(method, code.name).inc()
 
-        return _streaming(handler, answers)
+        return wrapped_stream(handler, answers)
 
 
 class TranslateErrors(Layer):
@@ -145,7 +147,7 @@ class TranslateErrors(Layer):
                 _log_fault(method, error)
                 await context.abort_with_status(status_of(error))
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
     def wrap_stream(self, method: str, handler: Any) -> Any:
         """See Layer."""
@@ -160,7 +162,7 @@ class TranslateErrors(Layer):
                 _log_fault(method, error)
                 await context.abort_with_status(status_of(error))
 
-        return _streaming(handler, answers)
+        return wrapped_stream(handler, answers)
 
 
 def _log_fault(method: str, error: Exception) -> None:
@@ -191,7 +193,7 @@ class Decode(Layer):
                 context.set_compression(grpc.Compression.Gzip)
             return await handler.unary_unary(_decoded(handler, raw), context)
 
-        return _with(handler, answer, request_deserializer=None)
+        return wrapped(handler, answer, request_deserializer=None)
 
     def wrap_stream(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- every method is decoded alike
         """See Layer."""
@@ -202,7 +204,7 @@ class Decode(Layer):
             async for response in handler.unary_stream(_decoded(handler, raw), context):
                 yield response
 
-        return _streaming(handler, answers, request_deserializer=None)
+        return wrapped_stream(handler, answers, request_deserializer=None)
 
 
 def _decoded(handler: Any, raw: bytes) -> Any:
@@ -234,7 +236,7 @@ class Admit(Layer):
             except TimeoutError:
                 raise errors.StoreTimeout("no answer within the time of the request") from None
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
     def wrap_stream(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- only our own streams come here
         """A stream ends with OK shortly before the token expires; it is not held to the time of a request."""
@@ -247,7 +249,7 @@ class Admit(Layer):
             async for response in handler.unary_stream(request, context):
                 yield response
 
-        return _streaming(handler, answers)
+        return wrapped_stream(handler, answers)
 
     def _limit_s(self, context: Any) -> float:
         """The caller's deadline when it has one, never more than GRPC_REQUEST_TIMEOUT."""

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _GO_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -25,6 +25,17 @@ def _split_list(text: object) -> object:
     return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
 
 
+def _nothing_if_empty(text: object) -> object:
+    return None if text == "" else text
+
+
+def _check_url(url: str) -> str:
+    scheme, _, host = url.partition("://")
+    if scheme not in ("http", "https") or not host.strip("/"):
+        raise ValueError("must be a URL such as http://collector:4317 (https:// for TLS)")
+    return url
+
+
 def _check_host_port(address: str) -> str:
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
@@ -39,6 +50,7 @@ Addresses = Annotated[
     BeforeValidator(_split_list),
     Field(min_length=1),
 ]
+Url = Annotated[str, AfterValidator(_check_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 SettingsT = TypeVar("SettingsT", bound="Settings")
 
@@ -67,6 +79,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] | None = None
     metrics_port: Port | None = None
+    otel_exporter_otlp_endpoint: Annotated[Url | None, BeforeValidator(_nothing_if_empty)] = None
 
     @property
     def is_production(self) -> bool:

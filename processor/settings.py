@@ -44,6 +44,7 @@ class ProcessorSettings(Settings):
     processor_min_deduplication_window: Annotated[int, Field(ge=1)] = DEDUPLICATION_WINDOW
     processor_growth_grace: GoDuration = 600.0
     processor_max_malformed_share: Annotated[float, Field(ge=0, le=1)] = LARGEST_MALFORMED_SHARE
+    processor_stale_after: GoDuration = 30.0
     processor_workers: Annotated[int, Field(ge=1, le=64)] = 2
 
     @model_validator(mode="after")
