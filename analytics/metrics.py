@@ -32,6 +32,10 @@ LOOKUPS_REFUSED: Final = Counter(
     "analytics_lookups_refused", "Lookups refused because too many callers waited already."
 )
 
+CALLS_REFUSED: Final = Counter(
+    "analytics_calls_refused", "Calls refused because their caller had too many running already."
+)
+
 
 def serve_metrics(port: int | None) -> None:
     """Serve /metrics in a thread that ends with the process. None: not at all, 0: any free port.

@@ -3,10 +3,8 @@
 import asyncio
 import signal
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-import grpc
 import structlog
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -19,10 +17,12 @@ from analytics.auth import Identify, TokenVerifier, allow_everyone, load_public_
 from analytics.errors import CannotListen
 from analytics.freshness import FreshnessReader
 from analytics.interceptors import Admit, Decode, Layers, Measure, TranslateErrors
+from analytics.limits import LimitCallers
 from analytics.lookups import Lookups, StoreLookups
 from analytics.reads import QueryRunner
+from analytics.server_tls import server_credentials
 from analytics.service import AnalyticsService, AsOf
-from analytics.settings import InvalidSettings, ServiceSettings
+from analytics.settings import ServiceSettings
 
 SERVICE_NAME: Final = DESCRIPTOR.services_by_name["AnalyticsService"].full_name
 HEALTH_NAMES: Final = ("", "analytics-service", SERVICE_NAME)
@@ -30,7 +30,7 @@ _HEALTH_NOTICE_S: Final = 1.0
 _OPTIONS: Final = (
     *encoding.SERVER_OPTIONS,
     ("grpc.max_receive_message_length", encoding.MAX_REQUEST_BYTES),
-    ("grpc.max_send_message_length", encoding.MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", encoding.MAX_ANSWER_BYTES),
     ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share the calls
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # idle clients may ping every 10 s, as Go's do
@@ -48,7 +48,7 @@ class AnalyticsServer:
         self._settings = settings
         self._health = health.aio.HealthServicer()
         admit = Admit(identify, settings.grpc_request_timeout)
-        layers = Layers(Measure(), TranslateErrors(), Decode(), admit)
+        layers = Layers(Measure(), TranslateErrors(), Decode(), admit, LimitCallers.of(settings))
         self._server = aio.server(interceptors=[layers], options=_OPTIONS)
         service = AnalyticsService(settings, lookups, as_of_ms)
         add_AnalyticsServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call] # generated
@@ -124,28 +124,10 @@ def _stop_on_signals() -> asyncio.Event:
 def _bind(server: aio.Server, settings: ServiceSettings) -> int:
     """Return the bound port; GRPC_PORT=0 is any free one. Raises InvalidSettings or CannotListen."""
     address = f"{settings.grpc_host}:{settings.grpc_port}"
-    credentials = _tls_credentials(settings) if settings.grpc_tls_enabled else None
+    credentials = server_credentials(settings.grpc_tls()) if settings.grpc_tls_enabled else None
     try:
         if credentials is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {address}: {error}") from None
-
-
-def _tls_credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
-    """Our certificate, and the authority of the clients' ones. gRPC speaks TLS 1.2 and newer only."""
-    authority = _read_file("GRPC_TLS_CA_FILE", settings.grpc_tls_ca_file)
-    certificate = _read_file("GRPC_TLS_CERT_FILE", settings.grpc_tls_cert_file)
-    key = _read_file("GRPC_TLS_KEY_FILE", settings.grpc_tls_key_file)
-    return grpc.ssl_server_credentials(
-        [(key, certificate)], root_certificates=authority, require_client_auth=True
-    )
-
-
-def _read_file(setting: str, path: Path | None) -> bytes:
-    assert path is not None, "the settings require it with TLS"
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidSettings(f"invalid settings:\n  {setting}: {error}") from None

@@ -45,16 +45,30 @@ def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     keep_freed_memory()
-    from processor.run import Processor  # loads clients that --help does not need
+    from analytics.metrics import serve_metrics  # loads what --help does not need
 
     try:
-        processor = Processor(settings)
-        if until_it_works(processor.prepare, stop):
-            spare_the_collector()
-            processor.run(stop)
+        serve_metrics(settings.metrics_port)
+        _count(settings, stop)
     except Stop as error:
         _log.error("stopped", why=str(error))
         end(str(error), exit_codes.STOP)
+
+
+def _count(settings: ProcessorSettings, stop: threading.Event) -> None:
+    """Count until `stop` is set. A change of Kafka's certificates is a restart of everything but the process."""
+    from processor.certificates import CertificatesChanged, KafkaCertificates
+    from processor.run import Processor
+
+    certificates = KafkaCertificates(settings)
+    while not stop.is_set():
+        processor = Processor(settings, certificates.require_unchanged)
+        try:
+            if until_it_works(processor.prepare, stop):
+                spare_the_collector()
+                processor.run(stop)
+        except CertificatesChanged:
+            _log.info("beginning_again", why="the certificates for Kafka have changed")
 
 
 def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
