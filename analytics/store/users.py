@@ -80,12 +80,22 @@ def create_users(settings: UserSettings) -> list[str]:
     """
     connection = Connection(settings, timeout_s=_TIMEOUT_S)
     try:
-        for user in _users(settings):
-            for statement in _statements(user):
-                connection.query(statement)
-        return [user.name for user in _users(settings)]
+        for statement in statements(settings):
+            connection.query(statement)
     finally:
         connection.close()
+    return [user.name for user in _users(settings)]
+
+
+def statements(settings: UserSettings) -> Iterator[str]:
+    """Yield what makes the users, and gives them their rights and no others. No password is in it."""
+    for user in _users(settings):
+        salt = secrets.token_hex(16)
+        salted = user.password.get_secret_value() + salt
+        known = {"user": user.name, "hash": hashlib.sha256(salted.encode()).hexdigest(), "salt": salt}
+        yield _CREATE.format(**known)
+        yield _CHANGE.format(**known)
+        yield _GRANT.format(user=user.name, rights=", ".join(user.rights))
 
 
 def service_rights(database: str) -> list[str]:
@@ -104,6 +114,7 @@ def processor_rights(database: str) -> list[str]:
         *(_on(database, "INSERT", table) for table in PROCESSOR_INSERTS),
         *(_on(database, "ALTER DELETE", table) for table in PROCESSOR_DELETES),
         _on(database, "SELECT, INSERT, CREATE TABLE, DROP TABLE", _SELFTEST_TABLES),
+        "TABLE ENGINE ON SummingMergeTree",
         *(f"SELECT ON {table}" for table in _PROCESSOR_SYSTEM),
     ]
 
@@ -122,15 +133,6 @@ def _users(settings: UserSettings) -> list[_User]:
             processor_rights(database),
         ),
     ]
-
-
-def _statements(user: _User) -> Iterator[str]:
-    salt = secrets.token_hex(16)
-    salted = user.password.get_secret_value() + salt
-    known = {"user": user.name, "hash": hashlib.sha256(salted.encode()).hexdigest(), "salt": salt}
-    yield _CREATE.format(**known)
-    yield _CHANGE.format(**known)
-    yield _GRANT.format(user=user.name, rights=", ".join(user.rights))
 
 
 def _on(database: str, right: str, table: str) -> str:

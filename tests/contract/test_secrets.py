@@ -3,7 +3,6 @@
 import re
 import secrets
 import sys
-import uuid
 from pathlib import Path
 
 import grpc
@@ -16,17 +15,19 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from analytics import analytics_pb2 as pb
+from analytics import queries
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
+from analytics.store.migrate import migrate
 from analytics.store.pool import Connection
 from sandbox.processes import ChildProcess
 from tests.authority import Authority
 from tests.eventually import eventually
 from tests.grpc_world import KEY, USER, metadata, token
+from tests.users_world import DATABASE, PASSWORDS, clickhouse_with_users
 
 pytestmark = pytest.mark.integration
 
 ASK = pb.GetUserAnalyticsRequest(user_id=str(USER))
-PASSWORD = f"known-password-{secrets.token_hex(8)}"
 WRONG = f"wrong-password-{secrets.token_hex(8)}"
 SIGNING_KEY = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
@@ -71,18 +72,22 @@ def tls(tmp_path):
 
 
 @pytest.fixture
-def login(database):
-    """A user of ClickHouse with a password that is known to the test."""
-    name = f"secret_{uuid.uuid4().hex[:8]}"
-    connection = Connection(database, timeout_s=10)
-    connection.query(f"CREATE USER {name} IDENTIFIED BY '{PASSWORD}'")
-    connection.query(f"GRANT ALL ON {database.clickhouse_database}.* TO {name}")
-    connection.close()
-    return name
+def users(tmp_path):
+    """Settings of the users of a ClickHouse; the programs run as those that are made for them."""
+    with clickhouse_with_users(tmp_path) as world:
+        migrate(world.users["migrator"])
+        yield world.users
+
+
+def login_of(settings):
+    return {
+        "CLICKHOUSE_USERNAME": settings.clickhouse_username,
+        "CLICKHOUSE_PASSWORD": settings.clickhouse_password.get_secret_value(),
+    }
 
 
 @pytest.fixture
-def programs(tmp_path, database, broker, login, tls):
+def programs(tmp_path, users, own_broker, tls):
     authority, crt, key = tls
     public = tmp_path / "auth.ed.pub"
     public.write_bytes(KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
@@ -92,12 +97,11 @@ def programs(tmp_path, database, broker, login, tls):
             "ENV": "development",
             "LOG_LEVEL": "debug",
             "LOG_FORMAT": "json",
-            "CLICKHOUSE_HOSTS": database.clickhouse_hosts[0],
-            "CLICKHOUSE_DATABASE": database.clickhouse_database,
-            "CLICKHOUSE_USERNAME": login,
-            "CLICKHOUSE_PASSWORD": PASSWORD,
-            "KAFKA_BROKERS": broker.address,
-            "KAFKA_CONSUMER_GROUP": login,
+            "CLICKHOUSE_HOSTS": users["service"].clickhouse_hosts[0],
+            "CLICKHOUSE_DATABASE": DATABASE,
+            "KAFKA_BROKERS": own_broker.address,
+            "KAFKA_SESSION_TIMEOUT": "2s",
+            "KAFKA_HEARTBEAT_INTERVAL": "500ms",
             "AUTH_PUBLIC_KEY_PATH": str(public),
             "GRPC_HOST": "localhost",
             "GRPC_PORT": "0",
@@ -136,33 +140,45 @@ def ask(port, tls, bearer):
     return "OK", ""
 
 
-def test_no_secret_leaves_the_programs(programs, tls):
+def progress_of(settings):
+    """What processors have reported, read as the service's user."""
+    connection = Connection(settings, timeout_s=10)
+    try:
+        return queries.progress(connection, 5)
+    finally:
+        connection.close()
+
+
+def test_no_secret_leaves_the_programs(programs, users, tls):
     """With right and wrong passwords, good and refused tokens, a broken key, and ClickHouse away."""
-    right = programs.start("analytics", "serve")
-    wrong = programs.start("analytics", "serve", CLICKHOUSE_PASSWORD=WRONG)
-    away = programs.start("analytics", "serve", CLICKHOUSE_HOSTS="127.0.0.1:1")
-    counting = [
-        programs.start("processor", "run"),
-        programs.start("processor", "run", CLICKHOUSE_PASSWORD=WRONG),
-        programs.start("processor", "run", CLICKHOUSE_HOSTS="127.0.0.1:1"),
+    reading, writing = login_of(users["service"]), login_of(users["processor"])
+    services = [
+        programs.start("analytics", "serve", **reading),
+        programs.start("analytics", "serve", **reading | {"CLICKHOUSE_PASSWORD": WRONG}),
+        programs.start("analytics", "serve", **reading | {"CLICKHOUSE_HOSTS": "127.0.0.1:1"}),
+    ]
+    processors = [
+        programs.start("processor", "run", **writing),
+        programs.start("processor", "run", **writing | {"CLICKHOUSE_PASSWORD": WRONG}),
+        programs.start("processor", "run", **writing | {"CLICKHOUSE_HOSTS": "127.0.0.1:1"}),
     ]
     bearers = [token(), token(exp=1), token(key="k" * 64, algorithm="HS256")]
-    words = [ask(port_of(one), tls, bearer) for one in (right, wrong, away) for bearer in bearers]
+    words = [ask(port_of(one), tls, bearer) for one in services for bearer in bearers]
     assert [code for code, _ in words] == [
         *("NOT_FOUND", "UNAUTHENTICATED", "UNAUTHENTICATED"),
         *("UNAVAILABLE", "UNAUTHENTICATED", "UNAUTHENTICATED") * 2,
     ]
-    for one in counting[1:]:
-        eventually(lambda one=one: "not_ready" in one.log.read_text(), within_s=30)
-    eventually(lambda: "Authentication failed" in counting[1].log.read_text(), within_s=30)
+    for one, event in zip(processors, ("partition_assigned", "Authentication failed", "not_ready"), strict=True):
+        eventually(lambda one=one, event=event: event in one.log.read_text(), within_s=60)
+    eventually(lambda: progress_of(users["service"]), within_s=30)
     key_material = "".join(tls[2].read_text().splitlines()[1:-1])
     tls[2].write_text("\n".join(["-----BEGIN PRIVATE KEY-----", key_material[:40], "-----END PRIVATE KEY-----"]))
-    ask(port_of(right), tls, bearers[0])
-    eventually(lambda: "certificates_not_reloaded" in right.log.read_text())
+    ask(port_of(services[0]), tls, bearers[0])
+    eventually(lambda: "certificates_not_reloaded" in services[0].log.read_text())
     programs.note_command_lines()
     programs.stop()
     known = [
-        PASSWORD,
+        *PASSWORDS.values(),
         WRONG,
         key_material[:40],
         SIGNING_KEY.splitlines()[1],

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 STORE_OWN = {"schema_migrations"}
 
 
-def statements(folder):
+def texts(folder):
     """Every text in the code of a package that looks like SQL."""
     for file in sorted((ROOT / folder).rglob("*.py")):
         if {"store", "cli", "client", "operate"} & set(file.relative_to(ROOT).parts):
@@ -27,7 +27,7 @@ def statements(folder):
 
 def named_in(folder, before):
     """The tables of ours behind such words."""
-    found = {name for text in statements(folder) for name in re.findall(rf"\b(?:{before}) (\w+)", text)}
+    found = {name for text in texts(folder) for name in re.findall(rf"\b(?:{before}) (\w+)", text)}
     return found & (set(_ENGINES) | STORE_OWN)
 
 
@@ -90,6 +90,6 @@ def test_every_user_is_another_one(monkeypatch):
 def test_no_statement_holds_a_password(monkeypatch):
     for name, text in GIVEN.items():
         monkeypatch.setenv(name, text)
-    made = [text for user in users._users(load(users.UserSettings)) for text in users._statements(user)]
+    made = list(users.statements(load(users.UserSettings)))
     assert len(made) == 6
     assert [text for text in made if "long password" in text] == []
