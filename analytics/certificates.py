@@ -78,7 +78,9 @@ class CertificateFiles:
             try:
                 found = read_certificates(self._files)
             except UnusableCertificates as error:
-                _log.warning("certificates_not_reloaded", why=str(error), meaning="the former ones stay in use")
+                _log.warning(
+                    "certificates_not_reloaded", why=str(error), meaning="the former ones stay in use"
+                )
                 return None
             if found == self.current:
                 return None

@@ -22,7 +22,9 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
         return None if found is None else _configuration(found)
 
     return grpc.dynamic_ssl_server_credentials(
-        _configuration(certificates.current), newer, require_client_authentication=True
+        _configuration(certificates.current),
+        newer,  # type: ignore[arg-type] # the stubs do not know that None means: no change
+        require_client_authentication=True,
     )
 
 

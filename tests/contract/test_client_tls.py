@@ -7,6 +7,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from cryptography import x509
 
+from analytics import queries
 from analytics.errors import StoreUnavailable
 from analytics.settings import InvalidSettings, load
 from analytics.store.pool import Connection
@@ -38,13 +39,14 @@ def serial_of(file):
     return x509.load_pem_x509_certificate(file.read_bytes()).serial_number
 
 
-def settings_for(server, ca, cert=None, key=None):
+def settings_for(server, ca, cert=None, key=None, **more):
     """Settings of a processor whose ClickHouse and Kafka are that server."""
     tls = {"enabled": True, "ca_file": ca, "cert_file": cert, "key_file": key}
     return ProcessorSettings(
         clickhouse_hosts=(server.address,),
         kafka_brokers=(server.address,),
         clickhouse_connect_timeout=5,
+        **more,
         **{f"{store}_tls_{name}": value for store in ("clickhouse", "kafka") for name, value in tls.items()},
     )
 
@@ -108,6 +110,24 @@ def test_the_next_connection_to_clickhouse_shows_the_new_certificate(server, aut
             connection.open()
         connection.close()
     assert server.serials == serials
+
+
+@pytest.mark.integration
+def test_a_real_clickhouse_is_asked_through_tls(database, authority, ours):
+    """All that the service does: pooled connections, reads, and a rotation between two of them."""
+    with TlsServer(authority, before=database.clickhouse_hosts[0]) as secured:
+        settings = settings_for(
+            secured, authority.file, *ours, clickhouse_database=database.clickhouse_database
+        )
+        connection = Connection(settings, timeout_s=5)
+        assert queries.progress(connection, 5) == []
+        first = serial_of(ours[0])
+        authority.issue("us")
+        assert queries.progress(connection, 5) == []
+        connection.close()
+        assert queries.progress(connection, 5) == []
+        connection.close()
+    assert secured.serials == [first, serial_of(ours[0])]
 
 
 @pytest.mark.parametrize("config", [admin_config, producer_config, consumer_config])

@@ -125,9 +125,8 @@ def port_of(service):
     return eventually(find, within_s=30)
 
 
-def ask(port, tls, bearer):
+def ask(port, authority, bearer):
     """Call the service; return the code and the words of the answer."""
-    authority, crt, key = tls
     client_crt, client_key = authority.issue("client")
     credentials = grpc.ssl_channel_credentials(
         authority.file.read_bytes(), client_key.read_bytes(), client_crt.read_bytes()
@@ -163,17 +162,21 @@ def test_no_secret_leaves_the_programs(programs, users, tls):
         programs.start("processor", "run", **writing | {"CLICKHOUSE_HOSTS": "127.0.0.1:1"}),
     ]
     bearers = [token(), token(exp=1), token(key="k" * 64, algorithm="HS256")]
-    words = [ask(port_of(one), tls, bearer) for one in services for bearer in bearers]
+    words = [ask(port_of(one), tls[0], bearer) for one in services for bearer in bearers]
     assert [code for code, _ in words] == [
         *("NOT_FOUND", "UNAUTHENTICATED", "UNAUTHENTICATED"),
         *("UNAVAILABLE", "UNAUTHENTICATED", "UNAUTHENTICATED") * 2,
     ]
-    for one, event in zip(processors, ("partition_assigned", "Authentication failed", "not_ready"), strict=True):
+    for one, event in zip(
+        processors, ("partition_assigned", "Authentication failed", "not_ready"), strict=True
+    ):
         eventually(lambda one=one, event=event: event in one.log.read_text(), within_s=60)
     eventually(lambda: progress_of(users["service"]), within_s=30)
     key_material = "".join(tls[2].read_text().splitlines()[1:-1])
-    tls[2].write_text("\n".join(["-----BEGIN PRIVATE KEY-----", key_material[:40], "-----END PRIVATE KEY-----"]))
-    ask(port_of(services[0]), tls, bearers[0])
+    tls[2].write_text(
+        "\n".join(["-----BEGIN PRIVATE KEY-----", key_material[:40], "-----END PRIVATE KEY-----"])
+    )
+    ask(port_of(services[0]), tls[0], bearers[0])
     eventually(lambda: "certificates_not_reloaded" in services[0].log.read_text())
     programs.note_command_lines()
     programs.stop()

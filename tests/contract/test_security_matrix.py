@@ -57,7 +57,10 @@ CALLERS = {
         INVALID,
     ),
     "other user's": (lambda: metadata(token(STRANGER)), DENIED),
-    "other user's, who says admin beside the token": (lambda: metadata(token(STRANGER), role="admin"), DENIED),
+    "other user's, who says admin beside the token": (
+        lambda: metadata(token(STRANGER), role="admin"),
+        DENIED,
+    ),
     "nobody's": (lambda: metadata(token("internal/executor")), DENIED),
     "user": (lambda: metadata(token(USER)), ADMITTED),
     "admin": (lambda: metadata(token("internal/executor", role="admin"), role="admin"), ADMITTED),

@@ -80,7 +80,9 @@ async def test_new_connections_get_the_new_certificate_and_old_ones_live_on(auth
 
 async def test_a_broken_file_keeps_the_old_certificate_and_is_logged_once(authority, port, tmp_path):
     old = serial_of(tmp_path / "analytics.crt")
-    (tmp_path / "analytics.key").write_text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
+    (tmp_path / "analytics.key").write_text(
+        "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
+    )
     with capture_logs() as logs:
         assert [await shown_now(port) for _ in range(3)] == [old] * 3
     (one,) = [log for log in logs if log["event"] == "certificates_not_reloaded"]
@@ -88,7 +90,9 @@ async def test_a_broken_file_keeps_the_old_certificate_and_is_logged_once(author
     assert "c2VjcmV0" not in str(logs)
 
 
-async def test_half_a_rotation_keeps_the_old_certificate_until_the_other_half_comes(authority, port, tmp_path):
+async def test_half_a_rotation_keeps_the_old_certificate_until_the_other_half_comes(
+    authority, port, tmp_path
+):
     old_key = (tmp_path / "analytics.key").read_bytes()
     old = serial_of(tmp_path / "analytics.crt")
     crt, pem = authority.issue("analytics")

@@ -44,7 +44,9 @@ def test_an_authority_alone_is_enough(authority):
 
 @pytest.mark.parametrize("name", ["ca", "cert", "key"])
 def test_a_missing_file_is_named_by_its_setting(files, tmp_path, name):
-    assert complaint(files._replace(**{name: tmp_path / "absent"})).startswith(f"KAFKA_TLS_{name.upper()}_FILE: ")
+    assert complaint(files._replace(**{name: tmp_path / "absent"})).startswith(
+        f"KAFKA_TLS_{name.upper()}_FILE: "
+    )
 
 
 @pytest.mark.parametrize("name", ["ca", "cert", "key"])

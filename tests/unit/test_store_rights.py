@@ -20,9 +20,9 @@ def texts(folder):
         if {"store", "cli", "client", "operate"} & set(file.relative_to(ROOT).parts):
             continue
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if re.search(r"\b(SELECT|INSERT INTO|DELETE FROM)\b", node.value):
-                    yield node.value
+            text = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(text, str) and re.search(r"\b(SELECT|INSERT INTO|DELETE FROM)\b", text):
+                yield text
 
 
 def named_in(folder, before):
