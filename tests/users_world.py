@@ -5,6 +5,7 @@ give them, are in its configuration.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,13 +24,7 @@ PASSWORDS = {
     "processor": "the-processor's password",
     "migrator": "the-migrator's password",
 }
-MIGRATOR_RIGHTS = (
-    "CREATE DATABASE, CREATE TABLE, DROP TABLE, SELECT, INSERT, ALTER ON {database}.*",
-    "TABLE ENGINE ON *",
-    "SELECT ON system.parts",
-    "SELECT ON system.tables",
-)
-"""As in docs/security.md, each with the option to hand it on; and CREATE USER, ALTER USER on all."""
+_PAGE = Path(__file__).parents[1] / "docs" / "security.md"
 
 _USER = """<{name}><password_sha256_hex>{digest}</password_sha256_hex><networks><ip>127.0.0.1</ip></networks>
 <profile>default</profile><quota>default</quota><grants>{grants}</grants></{name}>"""
@@ -53,15 +48,19 @@ def clickhouse_with_users(directory: Path):
     rights = {
         "service": service_rights(DATABASE),
         "processor": processor_rights(DATABASE),
-        "migrator": [
-            *(f"{one.format(database=DATABASE)} WITH GRANT OPTION" for one in MIGRATOR_RIGHTS),
-            "CREATE USER, ALTER USER ON *.*",
-        ],
+        "migrator": _documented_rights(),
     }
     users.write_text(_USERS.format(users="\n".join(_user(*one) for one in rights.items())))
     config = f"<users_config>{users}</users_config>"
     with LocalClickHouse(directory / "clickhouse", config=config) as server:
         yield UsersWorld(server, {name: _settings(server, name) for name in PASSWORDS})
+
+
+def _documented_rights() -> list[str]:
+    """What the page on security says that the migrating user needs."""
+    granted = re.findall(r"^GRANT (.+) TO migrator(.*);$", _PAGE.read_text(), re.MULTILINE)
+    assert granted
+    return [f"{rights.replace('ON analytics', f'ON {DATABASE}')}{option}" for rights, option in granted]
 
 
 def _user(name: str, rights: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """What one caller may take of the service at the same time, over a real socket."""
 
 import asyncio
+import time
 
 import grpc
 import pytest
@@ -10,12 +11,14 @@ from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
 from analytics import analytics_pb2 as pb
+from analytics import queries
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from analytics.auth import Caller, allow_everyone
 from analytics.call import Call, enter_call
-from analytics.errors import Overloaded
+from analytics.errors import Overloaded, StoreTimeout
 from analytics.interceptors import SERVICE_PREFIX
 from analytics.limits import LimitCallers
+from analytics.store.pool import Connection
 from tests.grpc_world import STRANGER, USER, USER_TOTALS, FakeLookups, failure, metadata, serving, token
 
 OVERLOADED = (StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
@@ -216,3 +219,17 @@ async def test_an_answer_may_have_what_a_client_takes_unless_told_otherwise():
     from analytics.server import _OPTIONS
 
     assert dict(_OPTIONS)["grpc.max_send_message_length"] == 4 << 20
+
+
+@pytest.mark.integration
+def test_clickhouse_gives_up_when_the_caller_does(database):
+    """The time of a query is a limit of the server's, too, so that nothing goes on for nobody."""
+    connection = Connection(database, timeout_s=30)
+    started = time.monotonic()
+    with pytest.raises(StoreTimeout, match="Timeout exceeded"):
+        connection.query(
+            "SELECT sleepEachRow(0.1) FROM numbers(100) SETTINGS max_block_size = 1",
+            settings=queries._point_read(0.3),
+        )
+    connection.close()
+    assert time.monotonic() - started < 5
