@@ -2,13 +2,14 @@
 
 import gc
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from analytics.metrics import serve_metrics
 from analytics.store.checks import check_schema
 from analytics.store.pool import Pool
 from processor.apply import Stores
@@ -37,19 +38,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Processor:
-    """One member of the consumer group. `check` is called again and again, and ends it by raising."""
+    """One member of the consumer group."""
 
-    def __init__(self, settings: ProcessorSettings, check: Callable[[], None] = lambda: None) -> None:
-        self._settings, self._check = settings, check
+    def __init__(self, settings: ProcessorSettings) -> None:
+        self._settings = settings
         size = settings.processor_workers
         self._plain = Pool(settings, size=size + 1, timeout_s=_STORE_TIMEOUT_S)
         self._columns = Pool(settings, size=size, timeout_s=_STORE_TIMEOUT_S, numpy=True)
         self._admin = AdminClient(admin_config(settings))
         self._topics: Mapping[str, Lineage] = {}
+        serve_metrics(settings.metrics_port)
 
     def prepare(self) -> None:
         """Check what exactly-once rests on. Raises Retryable when something is away, Stop when it is wrong."""
-        self._check()
         with self._plain.lend(_STORE_TIMEOUT_S) as connection:
             check_schema(
                 connection, min_deduplication_window=self._settings.processor_min_deduplication_window
@@ -58,7 +59,7 @@ class Processor:
         self._topics = identify(self._plain, describe_topics(self._admin))
 
     def run(self, stop: threading.Event) -> None:
-        """Count until `stop` is set. Raises Stop, and what `check` raises."""
+        """Count until `stop` is set. Raises Stop."""
         _calm_garbage_collection()
         source = Source(self._settings)
         pipeline = self._pipeline(source)
@@ -69,13 +70,8 @@ class Processor:
         audit = BackgroundAudit(self._settings)
         audit.start()
         _log.info("running", group=self._settings.kafka_consumer_group)
-
-        def check() -> None:
-            freshness.require_no_failure()
-            self._check()
-
         try:
-            pipeline.run(stop, check)
+            pipeline.run(stop, freshness.require_no_failure)
         finally:
             source.close()
             audit.stop()

@@ -11,7 +11,7 @@ from analytics import queries
 from analytics.errors import StoreUnavailable
 from analytics.settings import InvalidSettings, load
 from analytics.store.pool import Connection
-from processor.certificates import CertificatesChanged, KafkaCertificates
+from processor.certificates import KafkaCertificates
 from processor.kafka import admin_config, consumer_config, producer_config
 from processor.settings import ProcessorSettings
 from tests.authority import Authority
@@ -141,40 +141,26 @@ def test_every_client_of_kafka_uses_tls(server, authority, ours, config):
     }
 
 
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
 def test_a_change_of_kafkas_certificates_is_told_once(server, authority, ours):
     """Whoever is told makes its clients anew."""
-    clock = Clock()
-    certificates = KafkaCertificates(settings_for(server, authority.file, *ours), clock)
-    certificates.require_unchanged()
+    told = []
+    certificates = KafkaCertificates(settings_for(server, authority.file, *ours), lambda: told.append(1))
+    assert not certificates.look()
     authority.issue("us")
-    clock.now += 60
-    with pytest.raises(CertificatesChanged):
-        certificates.require_unchanged()
-    clock.now += 60
-    certificates.require_unchanged()
+    assert certificates.look()
+    assert not certificates.look()
+    assert (told, certificates.have_changed) == ([1], True)
 
 
 def test_half_a_rotation_is_no_change(server, authority, ours):
-    clock = Clock()
-    certificates = KafkaCertificates(settings_for(server, authority.file, *ours), clock)
+    certificates = KafkaCertificates(settings_for(server, authority.file, *ours), pytest.fail)
     ours[1].write_text("half of a key")
-    clock.now += 60
-    certificates.require_unchanged()
+    assert not certificates.look()
+    assert not certificates.have_changed
 
 
 def test_without_tls_nothing_is_watched():
-    clock = Clock()
-    certificates = KafkaCertificates(ProcessorSettings(), clock)
-    clock.now += 60
-    certificates.require_unchanged()
+    assert not KafkaCertificates(ProcessorSettings(), pytest.fail).look()
 
 
 @pytest.mark.parametrize("store", ["CLICKHOUSE", "KAFKA"])

@@ -68,7 +68,7 @@ def put(issued, folder):
 
 
 def test_a_rotation_under_a_processor_that_counts_costs_nothing(world, authority, secured, tmp_path):
-    """Its clients are made anew in the same process, and every event is counted once."""
+    """It begins anew in the same process, counts every event once, and ends as any other."""
     put(authority.issue("first"), tmp_path)
     worker = world.start(**secured)
     pid = worker.pid
@@ -81,6 +81,8 @@ def test_a_rotation_under_a_processor_that_counts_costs_nothing(world, authority
     world.require_exact()
     assert worker.runs
     assert worker.pid == pid
+    worker.ask_to_stop()
+    worker.await_end(0)
 
 
 def test_a_processor_that_is_refused_goes_on_once_its_certificate_is_replaced(
