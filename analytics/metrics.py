@@ -48,3 +48,8 @@ AS_OF: Final = Gauge(
     "Unix time up to which every published event is in the answers; 0 while that is not known.",
     unit="seconds",
 )
+CALLS_REFUSED: Final = Counter(
+    "analytics_refused_calls",
+    "Calls refused because their caller had too many running already.",
+    unit="calls",
+)

@@ -3,10 +3,8 @@
 import asyncio
 import signal
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-import grpc
 import structlog
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -21,11 +19,13 @@ from analytics.errors import CannotListen
 from analytics.freshness import FreshnessReader
 from analytics.insights.reads import InsightReads
 from analytics.interceptors import Admit, Decode, Layer, Layers, Measure, TranslateErrors
+from analytics.limits import LimitCallers
 from analytics.lookups import StoreLookups
 from analytics.readiness import service_problems
 from analytics.reads import QueryRunner
+from analytics.server_tls import server_credentials
 from analytics.service import AnalyticsService, Backends
-from analytics.settings import InvalidSettings, ServiceSettings
+from analytics.settings import ServiceSettings
 
 SERVICE_NAME: Final = DESCRIPTOR.services_by_name["AnalyticsService"].full_name
 HEALTH_NAMES: Final = ("", "analytics-service", SERVICE_NAME)
@@ -50,7 +50,8 @@ class AnalyticsServer:
         self._settings = settings
         self._health = health.aio.HealthServicer()
         admit = Admit(identify, settings.grpc_request_timeout)
-        layers = Layers(*_trace_layers(), Measure(), TranslateErrors(), Decode(), admit)
+        limit = LimitCallers.of(settings)
+        layers = Layers(*_trace_layers(), Measure(), TranslateErrors(), Decode(), admit, limit)
         self._server = aio.server(interceptors=[layers], options=_OPTIONS)
         self._service = AnalyticsService(settings, backends)
         add_AnalyticsServiceServicer_to_server(self._service, self._server)  # type: ignore[no-untyped-call] # generated
@@ -163,28 +164,10 @@ def _stop_on_signals() -> asyncio.Event:
 def _bind(server: aio.Server, settings: ServiceSettings) -> int:
     """Return the bound port; GRPC_PORT=0 is any free one. Raises InvalidSettings or CannotListen."""
     address = f"{settings.grpc_host}:{settings.grpc_port}"
-    credentials = _tls_credentials(settings) if settings.grpc_tls_enabled else None
+    credentials = server_credentials(settings.grpc_tls()) if settings.grpc_tls_enabled else None
     try:
         if credentials is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {address}: {error}") from None
-
-
-def _tls_credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
-    """Our certificate, and the authority of the clients' ones. gRPC speaks TLS 1.2 and newer only."""
-    authority = _read_file("GRPC_TLS_CA_FILE", settings.grpc_tls_ca_file)
-    certificate = _read_file("GRPC_TLS_CERT_FILE", settings.grpc_tls_cert_file)
-    key = _read_file("GRPC_TLS_KEY_FILE", settings.grpc_tls_key_file)
-    return grpc.ssl_server_credentials(
-        [(key, certificate)], root_certificates=authority, require_client_auth=True
-    )
-
-
-def _read_file(setting: str, path: Path | None) -> bytes:
-    assert path is not None, "the settings require it with TLS"
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidSettings(f"invalid settings:\n  {setting}: {error}") from None

@@ -22,10 +22,11 @@ from analytics.store.statements import observed, summary
 CLIENT_NAME = "chronoverse-analytics"
 
 # Server error codes after which the same statement may succeed: the server is overloaded, starting or stopping, lacks
-# memory or disk, or an operator holds it back (a quota, a table that is read only).
+# memory or disk, or an operator holds it back (a quota, a table that is read only, a right that is missing, a password
+# that was changed).
 _TIMEOUT_CODES = frozenset({159, 160, 209})  # TIMEOUT_EXCEEDED, TOO_SLOW, SOCKET_TIMEOUT
 _UNAVAILABLE_CODES = frozenset({
-    3, 173, 201, 202, 210, 236, 241, 242, 243, 252, 394, 425, 439, 733, 774, 999,
+    3, 173, 201, 202, 210, 236, 241, 242, 243, 252, 394, 425, 439, 497, 516, 733, 774, 999,
 })  # fmt: skip
 _OF_THE_SYSTEM = "DB::ErrnoException"  # no space in the middle of a file, too many open ones: many codes
 
@@ -219,6 +220,12 @@ def _text(path: object) -> str | None:
     return None if path is None else str(path)
 
 
+def _words(error: Exception) -> str:
+    """Return what the driver says of a connection, such as why TLS failed; else the kind of error."""
+    words = getattr(error, "message", None)
+    return str(words) if words else type(error).__name__
+
+
 @contextmanager
 def _driver_errors() -> Iterator[None]:
     """Turn every error of the driver into one of ours. Messages of the server lose their stack traces."""
@@ -234,6 +241,6 @@ def _driver_errors() -> Iterator[None]:
     except (TimeoutError, driver_errors.SocketTimeoutError) as error:
         raise StoreTimeout("ClickHouse did not answer in time") from error
     except (driver_errors.NetworkError, EOFError, OSError) as error:
-        raise StoreUnavailable(f"ClickHouse cannot be reached: {type(error).__name__}") from error
+        raise StoreUnavailable(f"ClickHouse cannot be reached: {_words(error)}") from error
     except driver_errors.Error as error:
         raise StoreUnavailable(f"the conversation with ClickHouse broke: {type(error).__name__}") from error
