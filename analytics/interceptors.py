@@ -8,6 +8,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
@@ -120,8 +121,9 @@ class Measure(Layer):
             code = StatusCode.CANCELLED
             try:
                 with metrics.GRPC_STREAMS.labels(method).track_inprogress():
-                    async for response in handler.unary_stream(request, context):
-                        yield response
+                    async with aclosing(handler.unary_stream(request, context)) as stream:
+                        async for response in stream:
+                            yield response
                 code = StatusCode.OK
             except aio.AbortError:
                 code = context.code()
@@ -154,8 +156,9 @@ class TranslateErrors(Layer):
 
         async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
             try:
-                async for response in handler.unary_stream(request, context):
-                    yield response
+                async with aclosing(handler.unary_stream(request, context)) as stream:
+                    async for response in stream:
+                        yield response
             except aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001 -- the edge: everything becomes a status here
@@ -201,8 +204,9 @@ class Decode(Layer):
         async def answers(raw: bytes, context: Any) -> AsyncIterator[Any]:
             if encoding.is_gzip(raw):
                 context.set_compression(grpc.Compression.Gzip)
-            async for response in handler.unary_stream(_decoded(handler, raw), context):
-                yield response
+            async with aclosing(handler.unary_stream(_decoded(handler, raw), context)) as stream:
+                async for response in stream:
+                    yield response
 
         return wrapped_stream(handler, answers, request_deserializer=None)
 
@@ -246,8 +250,9 @@ class Admit(Layer):
             valid_s = caller.expires_at_s - time.time() - _BEFORE_EXPIRY_S
             left_s: float | None = context.time_remaining()
             enter_call(Call(caller, time.monotonic() + min(valid_s, math.inf if left_s is None else left_s)))
-            async for response in handler.unary_stream(request, context):
-                yield response
+            async with aclosing(handler.unary_stream(request, context)) as stream:
+                async for response in stream:
+                    yield response
 
         return wrapped_stream(handler, answers)
 

@@ -42,14 +42,10 @@ class LimitCallers(Layer):
             per_service=settings.analytics_max_concurrent_per_service,
         )
 
-    def around(self, method: str, handler: Any) -> Any:
-        """See Layer; here streams of answers are wrapped, too."""
+    def wrap(self, method: str, handler: Any) -> Any:
+        """See Layer."""
         if not method.startswith(SERVICE_PREFIX):
             return handler
-        return self.wrap(method, handler) if handler.unary_stream is None else self._wrap_stream(handler)
-
-    def wrap(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- every method counts alike
-        """See Layer."""
 
         async def answer(request: Any, context: Any) -> Any:
             with self._place(_who_calls(context)):
@@ -57,7 +53,9 @@ class LimitCallers(Layer):
 
         return handler._replace(unary_unary=answer)
 
-    def _wrap_stream(self, handler: Any) -> Any:
+    def wrap_stream(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- every stream counts alike
+        """See Layer."""
+
         async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
             with self._place(_who_calls(context)):
                 async with aclosing(handler.unary_stream(request, context)) as stream:

@@ -1,6 +1,7 @@
 """The span of an RPC: it continues the caller's `traceparent`, and says method and code."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any, Final
 
 from grpc import StatusCode, aio
@@ -51,8 +52,9 @@ class Trace(Layer):
         async def answers(request: Any, call: Any) -> AsyncIterator[Any]:
             span, code = self._traces.server(method, _carrier(call)), StatusCode.CANCELLED
             try:
-                async for response in handler.unary_stream(request, call):
-                    yield response
+                async with aclosing(handler.unary_stream(request, call)) as stream:
+                    async for response in stream:
+                        yield response
                 code = StatusCode.OK
             except aio.AbortError:
                 code = call.code()
