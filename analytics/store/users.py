@@ -15,7 +15,7 @@ from analytics.store.pool import Connection
 
 _TIMEOUT_S: Final = 60.0
 
-SERVICE_READS: Final = ("analytics", "progress")
+SERVICE_READS: Final = ("analytics", "progress", "workflows")
 """The tables in the queries of the service."""
 
 PROCESSOR_READS: Final = (
