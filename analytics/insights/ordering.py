@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from analytics.errors import InvalidField
-from analytics.insights.queries import Ordering
+from analytics.insights.queries import Ordering, level_text
 
 _FIELD: Final = "order_by"
 _RANK: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?|100)")
@@ -56,4 +56,4 @@ def _percentile(name: str) -> str:
     if match is None or not float(match[1]):
         names = ", ".join([*_OF_SUMS, *_OF_DURATIONS])
         raise InvalidField(_FIELD, f"must be one of {names}, or a percentile such as p95")
-    return _PERCENTILE.format(level=float(match[1]) / 100)
+    return _PERCENTILE.format(level=level_text(float(match[1]) / 100))
