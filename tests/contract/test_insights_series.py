@@ -18,7 +18,7 @@ from tests.insights_calls import (
     span,
 )
 from tests.insights_histories import filters, histories, on_engine, ranges, seconds_at
-from tests.insights_model import DEFAULT_RANKS, Chosen, civil_buckets
+from tests.insights_model import DEFAULT_RANKS, civil_buckets
 from tests.insights_world import FLOWS, Flow, Job, records_of
 
 pytestmark = pytest.mark.integration
@@ -230,4 +230,3 @@ def test_groups_without_a_name_have_an_empty_one(insights):
     asked = span(at_s, at_s + 86_400)
     found = insights.series(user, range=asked, interval=pb.INTERVAL_DAY, group_by=pb.GROUP_BY_KIND)
     assert [one.group for one in found.series] == [""]
-    assert Chosen(kinds=[""]) and insights.summary(user, filter=pb.WorkflowFilter(kinds=[""])).summary.numbers.jobs.finished == 1
