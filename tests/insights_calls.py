@@ -15,6 +15,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from analytics import insights_pb2 as pb
+from analytics.analytics_pb2 import GetUserAnalyticsRequest, GetUserAnalyticsResponse
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from analytics.settings import Settings
 from tests.grpc_world import metadata, token
@@ -25,7 +26,7 @@ _WITHIN_S = 30.0
 
 
 class Asking:
-    """A database of its own and a service over it; each method asks as the user whom it asks about."""
+    """A database of its own and a service over it; each method asks as the user, unless other metadata is `sent`."""
 
     def __init__(self, database: Settings, channel: grpc.Channel) -> None:
         self._database = database
@@ -46,14 +47,16 @@ class Asking:
     def anomalies(self, user: UUID, **fields: Any) -> pb.ListAnomaliesResponse:
         return self._ask("ListAnomalies", pb.ListAnomaliesRequest, user, fields)
 
-    def status(self, user: UUID) -> pb.GetAnalyticsStatusResponse:
-        return self._ask("GetAnalyticsStatus", pb.GetAnalyticsStatusRequest, user, {})
+    def status(self, user: UUID, **fields: Any) -> pb.GetAnalyticsStatusResponse:
+        return self._ask("GetAnalyticsStatus", pb.GetAnalyticsStatusRequest, user, fields)
+
+    def totals(self, user: UUID) -> GetUserAnalyticsResponse:
+        return self._ask("GetUserAnalytics", GetUserAnalyticsRequest, user, {})
 
     def _ask(self, method: str, request: Callable[..., Any], user: UUID, fields: dict[str, Any]) -> Any:
+        sent = fields.pop("sent", None) or metadata(token(user))
         call = getattr(self._stub, method)
-        return call(
-            request(user_id=str(user), **fields), metadata=metadata(token(user)), timeout=_WITHIN_S
-        )
+        return call(request(user_id=str(user), **fields), metadata=sent, timeout=_WITHIN_S)
 
     def pages(self, user: UUID, **fields: Any) -> list[pb.ListWorkflowAnalyticsResponse]:
         """All pages of one list."""
