@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
-from tests.insights_model import EVERYTHING, QUARTER_S, Chosen, History
+from tests.insights_civil_model import QUARTER_S
+from tests.insights_model import EVERYTHING, Chosen, History
 from tests.insights_world import FLOWS, Flow, Job, Record, records_of
 
 CLOCK_CHANGES = (

@@ -106,7 +106,9 @@ def _of_job(job: Job, number: int) -> Iterable[Record]:
     for stream, count in (("stdout", job.lines - job.stderr_lines), ("stderr", job.stderr_lines)):
         for sequence in range(count):
             fields = ids | {"TimeStamp": iso(job.ended_s)}
-            yield Record("job_logs", log_line(sequence, stream=stream, job=some_id(number), **fields), job.ended_s)
+            yield Record(
+                "job_logs", log_line(sequence, stream=stream, job=some_id(number), **fields), job.ended_s
+            )
 
 
 def count(

@@ -35,7 +35,9 @@ _OF_SUMS: Final = {
 }
 _OF_DURATIONS: Final = {"minimum_duration": "shortest", "maximum_duration": "longest"}
 _VALUES_S: Final = ", ".join(repr(value_s(number)) for number in range(BINS))
-_BIN_VALUE: Final = f"least(greatest([{_VALUES_S}][bin + 1], shortest), longest)"  # as `answers.percentiles_s` has it
+_BIN_VALUE: Final = (
+    f"least(greatest([{_VALUES_S}][bin + 1], shortest), longest)"  # as `answers.percentiles_s` has it
+)
 _IF_KNOWN: Final = "if(binned = 0 OR binned != finished, NULL, {})"
 
 

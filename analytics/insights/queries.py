@@ -302,8 +302,10 @@ def _levels(levels: Sequence[float]) -> str:
 
 
 def level_text(level: float) -> str:
-    """Return the level of a quantile as SQL, a trace smaller: ClickHouse takes the job of rank ceil(level x jobs), and in floating
-    point 0.07 x 100 is more than 7."""
+    """Return the level of a quantile as SQL, a trace smaller.
+
+    ClickHouse takes the job of rank ceil(level x jobs), and in floating point 0.07 x 100 is more than 7.
+    """
     return repr(level * (1 - 2**-50))
 
 

@@ -129,7 +129,9 @@ class Watching:
                     heard_at = time.monotonic()
                 else:
                     heartbeat_at = heard_at + question.heartbeat_s if seen else until
-                    await self._wait(feed.changed, min(heartbeat_at, until, open_at if is_new else until) - now)
+                    await self._wait(
+                        feed.changed, min(heartbeat_at, until, open_at if is_new else until) - now
+                    )
         finally:
             self._leave(question.key, feed)
 

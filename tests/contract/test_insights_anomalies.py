@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import insights_pb2 as pb
+from tests.contract.conftest import AS_OF_S
 from tests.insights_calls import ends_of, span
+from tests.insights_civil_model import QUARTER_S, civil_buckets, judge
 from tests.insights_histories import CLOCK_CHANGES, on_engine, seconds_at
-from tests.insights_model import QUARTER_S, History, civil_buckets, judge
+from tests.insights_model import History
 from tests.insights_world import FLOWS, Flow, Job, records_of
 
 pytestmark = pytest.mark.integration
@@ -79,7 +81,9 @@ def test_hours_stand_out_from_the_same_hours_of_earlier_weeks(insights, workflow
 def assert_same(found, expected):
     assert list(found.baseline) == expected.baseline
     names = ("value", "median", "scale", "score")
-    assert [getattr(found, name) for name in names] == pytest.approx([getattr(expected, name) for name in names])
+    assert [getattr(found, name) for name in names] == pytest.approx(
+        [getattr(expected, name) for name in names]
+    )
     assert found.median_absolute_deviation == pytest.approx(expected.mad)
 
 
@@ -121,8 +125,6 @@ def test_hours_with_fewer_than_four_earlier_weeks_are_not_judged(insights, owner
 
 
 def test_hours_in_progress_are_left_out(insights):
-    from tests.contract.conftest import AS_OF_S
-
     user, start_s = uuid4(), AS_OF_S // 3_600 * 3_600 - 3_600
     flows, jobs = [Flow(FLOWS[0], start_s - 9 * WEEK_S, user=user)], [Job(FLOWS[0], start_s, user=user)]
     insights.count(records_of(flows, jobs))
@@ -134,7 +136,8 @@ def test_hours_in_progress_are_left_out(insights):
 def test_pages_of_anomalies_are_the_whole_list_once(insights, owner):
     user, asked = owner
     whole = insights.anomalies(user, range=asked)
-    assert len(whole.anomalies) > 2 and not whole.next_page_token
+    assert len(whole.anomalies) > 2
+    assert not whole.next_page_token
     found, after = [], ""
     while not found or after:
         page = insights.anomalies(user, range=asked, page_size=1, page_token=after)

@@ -99,7 +99,14 @@ def owner(insights):
     user = uuid4()
     flows = [Flow(one, DAY_S, user=user) for one in FLOWS[:5]]
     jobs = [
-        Job(FLOWS[at], DAY_S + 60, seconds=60 * at, failure=("USER", "Aborted") if number == 0 else None, lines=at // 3, user=user)
+        Job(
+            FLOWS[at],
+            DAY_S + 60,
+            seconds=60 * at,
+            failure=("USER", "Aborted") if number == 0 else None,
+            lines=at // 3,
+            user=user,
+        )
         for at in range(5)
         for number in range(at)
     ]
@@ -138,7 +145,10 @@ def test_percentiles_are_in_the_order_in_which_they_are_shown(insights):
     """Two durations of one bin: the percentile of each workflow is held between its shortest and its longest job."""
     user = uuid4()
     flows = [Flow(one, DAY_S, user=user) for one in FLOWS[:2]]
-    jobs = [Job(one, DAY_S, seconds=seconds, user=user) for one, seconds in zip(FLOWS, (1_003, 1_001), strict=False)]
+    jobs = [
+        Job(one, DAY_S, seconds=seconds, user=user)
+        for one, seconds in zip(FLOWS, (1_003, 1_001), strict=False)
+    ]
     insights.count(records_of(flows, jobs))
     for order_by, expected in (("p50", [1_001, 1_003]), ("p50 desc", [1_003, 1_001])):
         pages = insights.pages(user, order_by=order_by, percentile_ranks=[50], page_size=1)

@@ -17,13 +17,19 @@ from tests.insights_calls import (
     optional,
     span,
 )
+from tests.insights_civil_model import civil_buckets
 from tests.insights_histories import filters, histories, on_engine, ranges, seconds_at
-from tests.insights_model import DEFAULT_RANKS, civil_buckets
+from tests.insights_model import DEFAULT_RANKS
 from tests.insights_world import FLOWS, Flow, Job, records_of
 
 pytestmark = pytest.mark.integration
 
-INTERVALS = {"HOUR": pb.INTERVAL_HOUR, "DAY": pb.INTERVAL_DAY, "WEEK": pb.INTERVAL_WEEK, "MONTH": pb.INTERVAL_MONTH}
+INTERVALS = {
+    "HOUR": pb.INTERVAL_HOUR,
+    "DAY": pb.INTERVAL_DAY,
+    "WEEK": pb.INTERVAL_WEEK,
+    "MONTH": pb.INTERVAL_MONTH,
+}
 FAILURE_PARTS = {pb.GROUP_BY_FAILURE_KIND: 0, pb.GROUP_BY_ERROR_CODE: 1}
 
 
@@ -57,7 +63,11 @@ def test_each_bucket_says_what_its_events_say(insights, data):
     for interval, number in INTERVALS.items():
         asked, chosen = data.draw(ranges(drawn)), data.draw(filters())
         found = insights.series(
-            drawn.user, range=span(*asked), interval=number, time_zone=drawn.zone, filter=filter_message(chosen)
+            drawn.user,
+            range=span(*asked),
+            interval=number,
+            time_zone=drawn.zone,
+            filter=filter_message(chosen),
         )
         (series,) = found.series
         assert series.group == ""
@@ -105,7 +115,9 @@ def test_failed_jobs_are_told_apart_by_kind_and_by_code(insights, group_by, data
     found = insights.series(
         drawn.user, range=span(*asked), interval=pb.INTERVAL_DAY, time_zone=drawn.zone, group_by=group_by
     )
-    assert [one.group for one in found.series] == sorted({pair[part] for pair in model.within(*asked).failures()})
+    assert [one.group for one in found.series] == sorted(
+        {pair[part] for pair in model.within(*asked).failures()}
+    )
     for series in found.series:
         assert_buckets(series, civil_buckets(*asked, "DAY", drawn.zone), asked)
         for bucket in series.buckets:
@@ -137,7 +149,8 @@ def test_results_have_their_durations_where_all_jobs_tell_theirs(insights, data)
 def assert_result(numbers, group, inside):
     failed = group == "FAILED"
     assert optional(numbers.jobs, "failed" if failed else "completed") == inside.count_results(failed=failed)
-    assert not numbers.jobs.HasField("finished") and not numbers.HasField("logs")
+    assert not numbers.jobs.HasField("finished")
+    assert not numbers.HasField("logs")
     by_result = inside.durations_by_result()
     assert numbers.HasField("durations") is (by_result is not None)
     if by_result is not None:
@@ -156,7 +169,9 @@ def assert_result(numbers, group, inside):
         ("Asia/Kathmandu", "2026-06-14", "2026-06-13T18:15+00:00", "2026-06-14T18:15+00:00"),
     ],
 )
-def test_jobs_a_quarter_inside_of_a_civil_day_belong_to_it_and_those_outside_do_not(insights, zone, day, start, end):
+def test_jobs_a_quarter_inside_of_a_civil_day_belong_to_it_and_those_outside_do_not(
+    insights, zone, day, start, end
+):
     user, start_s, end_s = uuid4(), seconds_at(start), seconds_at(end)
     outside = [start_s - 900, start_s - 1, end_s, end_s + 900]
     inside = [start_s, start_s + 900, end_s - 900, end_s - 1]

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import pytest
@@ -49,7 +49,9 @@ async def stub_of(database, **settings) -> AsyncIterator[AnalyticsServiceStub]:
 
 def request(user):
     return pb.WatchAnalyticsRequest(
-        summary=pb.GetAnalyticsSummaryRequest(user_id=str(user)), min_interval=SECOND, heartbeat_interval=SECOND
+        summary=pb.GetAnalyticsSummaryRequest(user_id=str(user)),
+        min_interval=SECOND,
+        heartbeat_interval=SECOND,
     )
 
 
@@ -90,7 +92,8 @@ async def test_a_heartbeat_says_how_old_the_summary_is(database, user):
         message = await next_of(stream)
         stream.cancel()
     assert message.WhichOneof("event") == "heartbeat"
-    assert message.heartbeat.freshness.HasField("as_of_time") and not message.heartbeat.freshness.stale
+    assert message.heartbeat.freshness.HasField("as_of_time")
+    assert not message.heartbeat.freshness.stale
 
 
 async def test_a_summary_follows_an_event_that_was_counted_meanwhile(database, user):
@@ -158,19 +161,21 @@ async def test_a_stream_ends_with_ok_before_the_token_expires(database, user):
 async def test_a_stream_is_not_held_to_the_time_of_a_request(database, user):
     async with stub_of(database, grpc_request_timeout=0.9) as stub:
         stream = watch(stub, user)
-        assert [(await next_of(stream)).WhichOneof("event") for _ in range(3)] == ["summary", *["heartbeat"] * 2]
+        assert [(await next_of(stream)).WhichOneof("event") for _ in range(3)] == [
+            "summary",
+            *["heartbeat"] * 2,
+        ]
         stream.cancel()
 
 
 async def test_a_stream_ends_with_the_deadline_of_its_client(database, user):
     async with stub_of(database) as stub:
         stream = watch(stub, user, timeout=1.5)
-        try:
+        with suppress(aio.AioRpcError):
             async with asyncio.timeout(10):
                 async for _ in stream:
                     pass
-        except aio.AioRpcError as error:
-            assert error.code() is StatusCode.DEADLINE_EXCEEDED
+        assert await stream.code() in (StatusCode.OK, StatusCode.DEADLINE_EXCEEDED)
         await open_streams(0)
 
 

@@ -30,9 +30,7 @@ def assert_summary(found, model, chosen=EVERYTHING, ranks=DEFAULT_RANKS):
     start_s, end_s = ends_of(found.range)
     inside = model.within(start_s, end_s, chosen)
     assert_numbers(numbers_of(found.numbers), inside.numbers(ranks, end_s - start_s))
-    counts = {
-        name: getattr(found.workflows, name) for name in model.workflow_counts(start_s, end_s, chosen)
-    }
+    counts = {name: getattr(found.workflows, name) for name in model.workflow_counts(start_s, end_s, chosen)}
     assert counts == model.workflow_counts(start_s, end_s, chosen)
     failures = failures_of(found.failures)
     assert dict(failures) == inside.failures()

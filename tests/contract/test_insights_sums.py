@@ -92,7 +92,11 @@ def test_any_split_of_the_events_into_batches_gives_the_same_answer(insights, da
     for first, behind in zip([0, *cuts], [*cuts, len(drawn.records)], strict=True):
         part = [one._replace(event=one.event | {"UserID": str(other)}) for one in drawn.records[first:behind]]
         insights.count(part, already_named=named)
-        named |= {flow for flow in FLOWS if any(one.event.get("WorkflowID") == str(flow) and one.topic == "analytics" for one in part)}
+        named |= {
+            flow
+            for flow in FLOWS
+            if any(one.event.get("WorkflowID") == str(flow) and one.topic == "analytics" for one in part)
+        }
     insights.count(drawn.records)
     fields = {"range": span(*data.draw(ranges(drawn))), "percentile_ranks": [1, 50, 95, 99, 100]}
     assert insights.summary(other, **fields).summary == insights.summary(drawn.user, **fields).summary

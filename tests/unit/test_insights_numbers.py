@@ -117,7 +117,8 @@ def test_costs_are_written_without_an_exponent():
 def test_what_nothing_can_be_computed_from_is_unset():
     found = answers.numbers_message(Measured(), RANKS, 0)
     assert not found.jobs.HasField("success_ratio")
-    assert not found.logs.HasField("stderr_ratio") and not found.logs.HasField("lines_per_job")
+    assert not found.logs.HasField("stderr_ratio")
+    assert not found.logs.HasField("lines_per_job")
     assert not found.HasField("utilization")
     assert not any(found.durations.HasField(name) for name in ("average", "minimum", "maximum"))
     assert not found.durations.percentiles
@@ -125,7 +126,8 @@ def test_what_nothing_can_be_computed_from_is_unset():
 
 def test_counts_of_nothing_are_zero_and_there():
     found = answers.numbers_message(Measured(), RANKS, 0)
-    assert found.HasField("new_workflows") and found.new_workflows == 0
+    assert found.HasField("new_workflows")
+    assert found.new_workflows == 0
     assert all(found.jobs.HasField(name) for name in ("finished", "completed", "failed"))
 
 
@@ -149,7 +151,7 @@ def test_sums_beyond_a_field_stay_at_its_maximum():
     most, beyond = 2**64 - 1, 2**64
     found = answers.numbers_message(Measured(*[beyond] * 12, percentile_bins=(1, 1)), RANKS, 1)
     counts = found.jobs.finished, found.jobs.failed, found.durations.count, found.durations.total_seconds
-    assert counts + (found.logs.lines, found.logs.stderr_bytes, found.new_workflows) == (most,) * 7
+    assert (*counts, found.logs.lines, found.logs.stderr_bytes, found.new_workflows) == (most,) * 7
 
 
 def test_durations_longer_than_a_message_holds_stay_at_its_maximum():
@@ -163,7 +165,9 @@ FORMER = KNOWN._replace(binned_jobs=3)
 def test_jobs_of_former_versions_leave_single_durations_unset():
     found = answers.durations_message(FORMER, RANKS)
     assert (found.count, found.total_seconds) == (4, 10)
-    assert not found.HasField("minimum") and not found.HasField("maximum") and not found.percentiles
+    assert not found.HasField("minimum")
+    assert not found.HasField("maximum")
+    assert not found.percentiles
 
 
 def test_jobs_of_former_versions_are_named_as_the_reason():
@@ -191,7 +195,12 @@ def test_durations_by_result_are_not_guessed(measured, results):
 
 def test_failures_come_with_the_largest_count_first_and_equal_ones_by_name():
     found = answers.failure_counts(Results({("B", ""): 2, ("A", "y"): 2, ("A", "x"): 2, ("C", ""): 9}))
-    assert [(one.failure_kind, one.error_code) for one in found] == [("C", ""), ("A", "x"), ("A", "y"), ("B", "")]
+    assert [(one.failure_kind, one.error_code) for one in found] == [
+        ("C", ""),
+        ("A", "x"),
+        ("A", "y"),
+        ("B", ""),
+    ]
 
 
 def test_what_producers_do_not_send_is_named():
@@ -218,7 +227,20 @@ def test_any_rank_is_an_order(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["job", "JOBS", "jobs down", "jobs desc desc", "jobs, log_lines", "p0", "p101", "p", "p-1", "pnan", "p5e1", "p95; DROP"],
+    [
+        "job",
+        "JOBS",
+        "jobs down",
+        "jobs desc desc",
+        "jobs, log_lines",
+        "p0",
+        "p101",
+        "p",
+        "p-1",
+        "pnan",
+        "p5e1",
+        "p95; DROP",
+    ],
 )
 def test_what_is_no_order_is_refused(text):
     with pytest.raises(InvalidField) as caught:

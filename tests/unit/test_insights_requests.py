@@ -27,7 +27,13 @@ from analytics.insights_pb2 import (
 USER = "01890a5d-ac96-774b-bcce-b302099a8057"
 NIL = str(UUID(int=0))
 START = TimeRange(start_time=Timestamp(seconds=900))
-SPELLINGS = (USER, USER.upper(), USER.replace("-", ""), f"{{{USER}}}", "0189-0a5d-ac96-774b-bcce-b302-099a-8057")
+SPELLINGS = (
+    USER,
+    USER.upper(),
+    USER.replace("-", ""),
+    f"{{{USER}}}",
+    "0189-0a5d-ac96-774b-bcce-b302-099a-8057",
+)
 
 PARSERS = {
     "summary": lambda **fields: summary.parse(GetAnalyticsSummaryRequest(**{"user_id": USER} | fields)),
@@ -133,7 +139,8 @@ def test_a_range_must_end_on_a_quarter_of_an_hour(time):
 def test_a_time_that_cannot_be_stored_gets_the_bounds(seconds):
     field, rule = refused("list", range=TimeRange(start_time=at(seconds)))
     assert field == "range.start_time"
-    assert "1970-01-01T00:00:00Z" in rule and "2106-02-07T06:15:00Z" in rule
+    assert "1970-01-01T00:00:00Z" in rule
+    assert "2106-02-07T06:15:00Z" in rule
 
 
 @pytest.mark.parametrize("end_s", [900, 1_800])

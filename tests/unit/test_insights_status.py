@@ -80,7 +80,9 @@ async def test_where_data_begins_is_only_told_of_a_user():
     assert not (await ask(GetAnalyticsStatusRequest())).freshness.HasField("data_start_time")
 
 
-@pytest.mark.parametrize(("as_of_ms", "stale", "age_s"), [(70_000, False, 30), (69_999, True, 30), (200_000, False, 0)])
+@pytest.mark.parametrize(
+    ("as_of_ms", "stale", "age_s"), [(70_000, False, 30), (69_999, True, 30), (200_000, False, 0)]
+)
 async def test_numbers_are_stale_beyond_the_limit_and_never_of_the_future(as_of_ms, stale, age_s):
     freshness = (await ask(GetAnalyticsStatusRequest(), as_of_ms=as_of_ms)).freshness
     assert (freshness.stale, freshness.age.seconds) == (stale, age_s)
