@@ -1,7 +1,7 @@
 """A small history of workflows, jobs and lines, counted by the processor's own code, and a service that tells of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -111,8 +111,13 @@ def _of_job(job: Job, number: int) -> Iterable[Record]:
             )
 
 
-def count(database: Settings, records: Sequence[Record]) -> None:
-    """Count records as a processor does, a partition for each topic; all of them must be new."""
+def count(
+    database: Settings, records: Sequence[Record], *, already_named: Collection[UUID] = frozenset()
+) -> None:
+    """Count records as a processor does, a partition for each topic; all of them must be new.
+
+    `already_named`: workflows that were counted before.
+    """
     with pools(database) as (plain, columns):
         ledger = Ledger(plain, columns)
         for topic in ("analytics", "workflows", "job_logs"):
@@ -124,6 +129,8 @@ def count(database: Settings, records: Sequence[Record]) -> None:
                 batch = gathered_of(topic, given)
                 assert not batch.rejected
                 write_facts(plain, batch.facts)
+                for workflow_id in already_named:
+                    batch.named.pop(workflow_id.int, None)
                 _apply(ledger, some_partition(topic), batch)
 
 

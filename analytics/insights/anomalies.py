@@ -163,7 +163,10 @@ def _judge(
             now = sums.get((workflow_id, hour.span.start_s), Measured())
             others = [sums.get((workflow_id, at_s), Measured()) for at_s in earlier_s if at_s >= begun_s]
             for measure in question.measures:
-                anomaly = _anomaly(measure, now, others)
+                value = _MEASURES[measure].value(now)  # type: ignore[index] # an enum is an int
+                if value is None:
+                    continue
+                anomaly = _anomaly(measure, value, others)
                 if anomaly is None:
                     not_judged += 1
                     continue
@@ -187,12 +190,11 @@ def _earlier(start_s: int, weeks: int, zone: ZoneInfo) -> Iterator[int]:
             yield at_s
 
 
-def _anomaly(measure: int, now: Measured, others: Sequence[Measured]) -> Anomaly | None:
-    """Return the numbers of one measure of an hour; None when there is nothing to judge, or to judge it by."""
+def _anomaly(measure: int, value: float, others: Sequence[Measured]) -> Anomaly | None:
+    """Return the numbers of one measure of an hour; None when there is too little to judge it by."""
     how = _MEASURES[measure]  # type: ignore[index] # an enum is an int
-    value = how.value(now)
     baseline = [one for one in map(how.value, others) if one is not None]
-    if value is None or len(baseline) < LEAST_BASELINE:
+    if len(baseline) < LEAST_BASELINE:
         return None
     score: Score = robust_score(value, baseline, how.least_scale(median(baseline)))
     return Anomaly(

@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from analytics.errors import InvalidField
-from analytics.insights.queries import Ordering
+from analytics.histogram import BINS, value_s
+from analytics.insights.queries import Ordering, level_text
 
 _FIELD: Final = "order_by"
 _RANK: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?|100)")
@@ -33,6 +34,10 @@ _OF_SUMS: Final = {
     "utilization": "seconds",  # all rows are of the same range
 }
 _OF_DURATIONS: Final = {"minimum_duration": "shortest", "maximum_duration": "longest"}
+_VALUES_S: Final = ", ".join(repr(value_s(number)) for number in range(BINS))
+_BIN_VALUE: Final = (
+    f"least(greatest([{_VALUES_S}][bin + 1], shortest), longest)"  # as `answers.percentiles_s` has it
+)
 _IF_KNOWN: Final = "if(binned = 0 OR binned != finished, NULL, {})"
 
 
@@ -48,7 +53,7 @@ def parse_order(text: str) -> Ordering:
         return Ordering(_SUMS, _OF_SUMS[name], is_descending)
     if name in _OF_DURATIONS:
         return Ordering(_DURATIONS, _IF_KNOWN.format(_OF_DURATIONS[name]), is_descending)
-    return Ordering(f"{_DURATIONS}, {_percentile(name)}", _IF_KNOWN.format("bin"), is_descending)
+    return Ordering(f"{_DURATIONS}, {_percentile(name)}", _IF_KNOWN.format(_BIN_VALUE), is_descending)
 
 
 def _percentile(name: str) -> str:
@@ -56,4 +61,4 @@ def _percentile(name: str) -> str:
     if match is None or not float(match[1]):
         names = ", ".join([*_OF_SUMS, *_OF_DURATIONS])
         raise InvalidField(_FIELD, f"must be one of {names}, or a percentile such as p95")
-    return _PERCENTILE.format(level=float(match[1]) / 100)
+    return _PERCENTILE.format(level=level_text(float(match[1]) / 100))

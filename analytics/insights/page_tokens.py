@@ -12,6 +12,8 @@ from analytics.errors import InvalidField
 from analytics.insights.model import Range
 
 _LONGEST: Final = 1_024
+_MOST_S: Final = 2**32
+_RULE: Final = "must be the next_page_token of the answer before"
 _FIELDS_OF_PAGES: Final = ("page_token", "page_size")
 
 
@@ -55,7 +57,9 @@ def parse_token(text: str, request: str) -> Token | None:
     try:
         token = _decode(base64.b64decode(text[:_LONGEST], altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise InvalidField("page_token", "must be the next_page_token of the answer before") from None
+        raise InvalidField("page_token", _RULE) from None
+    if not 0 <= token.start_s <= token.end_s <= _MOST_S:
+        raise InvalidField("page_token", _RULE)
     if token.request != request:
         rule = "belongs to another request: all fields but page_size must stay as they were on the first page"
         raise InvalidField("page_token", rule)

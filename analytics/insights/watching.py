@@ -114,22 +114,24 @@ class Watching:
         """
         feed = self._joined(question)
         try:
-            seen, heard_at = 0, time.monotonic()
+            seen, heard_at, open_at = 0, time.monotonic(), 0.0
             while not self._ending.is_set() and (now := time.monotonic()) < until:
-                if feed.version > seen and feed.newest is not None:
+                is_new = feed.version > seen
+                if is_new and feed.newest is not None and now >= open_at:
                     seen = feed.version
                     yield WatchAnalyticsResponse(summary=feed.newest)
                     heard_at = time.monotonic()
-                    await self._pause(min(question.min_interval_s, until - heard_at))
-                    continue
-                if feed.error is not None:
+                    open_at = heard_at + question.min_interval_s
+                elif feed.error is not None:
                     raise feed.error
-                heartbeat_at = heard_at + question.heartbeat_s
-                if seen and now >= heartbeat_at:
+                elif seen and now >= heard_at + question.heartbeat_s:
                     yield WatchAnalyticsResponse(heartbeat=Heartbeat(freshness=self._freshness()))
                     heard_at = time.monotonic()
-                    continue
-                await self._wait(feed.changed, min(heartbeat_at if seen else until, until) - now)
+                else:
+                    heartbeat_at = heard_at + question.heartbeat_s if seen else until
+                    await self._wait(
+                        feed.changed, min(heartbeat_at, until, open_at if is_new else until) - now
+                    )
         finally:
             self._leave(question.key, feed)
 
@@ -160,9 +162,6 @@ class Watching:
             except Exception as error:  # noqa: BLE001 -- the watchers get it
                 return feed.fail(error)
             await asyncio.sleep(self._every_s)
-
-    async def _pause(self, seconds: float) -> None:
-        await self._wait(self._ending, seconds)
 
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:
         """Return when the event is set, the service ends, or the time is over."""
