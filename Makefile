@@ -79,7 +79,7 @@ PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto $(patsubst proto/%,%,$(wildc
 proto: setup ## generate the Python stubs from proto/
 	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=.
 
-bench: setup ## ingestion, event to answer, queries, flatness: one table, one JSON (ONLY=queries, RUNS=5, QUICK=1)
+bench: setup ## ingestion, event to answer, queries, insights, flatness: one table, one JSON (ONLY=queries, RUNS=5, QUICK=1)
 	$(BIN)/python -m benchmarks $(addprefix --only ,$(ONLY)) $(addprefix --runs ,$(RUNS)) $(if $(QUICK),--quick)
 
 docs: setup ## write the pages of docs/ that are read from the code: metrics and settings
