@@ -51,7 +51,7 @@ _ODD_H: Final = 16.75
 _SAMPLE_EVERY: Final = 5
 _MERGED_WITHIN_S: Final = 1800.0
 _MEASURED_S: Final = 5.0
-_QUICKLY_S: Final = 1.5
+_QUICKLY_S: Final = 2.0
 
 
 def measure(directory: Path, book: Notebook, effort: Effort) -> None:

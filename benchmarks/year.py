@@ -24,6 +24,7 @@ END_S: Final = NEWEST_MS // 1000
 
 _HOURS_OF_DAY: Final = 24
 _AT_ONCE: Final = 8_000_000
+_DAYS_AT_ONCE: Final = 31
 _ROWS_OF_PART: Final = 4_000_000
 _SETTINGS: Final[Mapping[str, object]] = {
     **FILLING,
@@ -110,8 +111,27 @@ _OF_USER: Final = _SUMMED.format(
     resolution="resolution",
     workflow=_NIL,
     bucket="bucket_start",
-    rows="resolution IN ('total', 'day', 'quarter')",
+    rows="resolution IN ('total', 'day')",
 )
+_QUARTERS_OF_USER: Final = f"""
+INSERT INTO analytics ({_COLUMNS})
+SELECT 'quarter', %(user_id)s, {_NIL}, start, sum(is_first), sum(n), sum(seconds), sum(completed), sum(failed), sumMap(ways),
+       min(shortest), max(longest), sumMap(map(bin, toUInt64(n))), sum(lines), sum(bytes), sum(err_lines), sum(err_bytes)
+FROM
+(
+    SELECT bucket_start AS start, durations.keys[1] AS bin, sum(workflows) AS is_first, sum(jobs) AS n,
+           sum(execution_seconds) AS seconds, sum(jobs_completed) AS completed, sum(jobs_failed) AS failed,
+           sumMap(failures) AS ways, min(shortest_seconds) AS shortest, max(longest_seconds) AS longest,
+           sum(log_lines) AS lines, sum(log_bytes) AS bytes, sum(stderr_lines) AS err_lines, sum(stderr_bytes) AS err_bytes
+    FROM analytics
+    WHERE resolution = 'quarter' AND user_id = %(user_id)s AND workflow_id != {_NIL}
+      AND bucket_start >= toDateTime(%(start_s)s, 'UTC') AND bucket_start < toDateTime(%(end_s)s, 'UTC')
+    GROUP BY start, bin
+)
+GROUP BY start
+"""
+"""The jobs of a bin are counted first: maps are summed slowly, and each row of a workflow holds one job."""
+
 _WORKFLOWS: Final = f"""
 INSERT INTO workflows (user_id, workflow_id, kind, build, terminate, deleted_ms, first_seen_ms)
 SELECT
@@ -150,6 +170,10 @@ def fill_year(connection: Connection, year: Year) -> None:
         connection.query(_QUARTERS, of_quarters, settings=_SETTINGS)
     for sums in (_TOTALS, _OF_USER):
         connection.query(sums, parameters, settings=_SETTINGS)
+    for first, days in chunks(year.quarter_days, _DAYS_AT_ONCE):
+        start_s = END_S - (year.quarter_days - first) * DAY_S
+        of_days = parameters | {"start_s": start_s, "end_s": start_s + days * DAY_S}
+        connection.query(_QUARTERS_OF_USER, of_days, settings=_SETTINGS)
     connection.query(_WORKFLOWS, parameters | {"workflows": year.workflows}, settings=_SETTINGS)
     require_sums(connection, year)
 
