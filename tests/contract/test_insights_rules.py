@@ -162,6 +162,19 @@ def test_freshness_is_what_was_known_before_the_numbers_were_read(insights):
         assert found.freshness.stale
 
 
+@pytest.mark.parametrize(("days", "log_bytes"), [(3, 3 * 2**62), (5, 2**64 - 1)])
+def test_sums_never_wrap_but_stay_at_the_maximum_of_their_field(insights, days, log_bytes):
+    """Of rows that no history has, each as large as a row may be."""
+    user, flow = uuid4(), FLOWS[0]
+    insights.insert_days(user, flow, [(AT_S + day * DAY_S, 2**62) for day in range(days)])
+    asked = span(AT_S, AT_S + 9 * DAY_S)
+    assert numbers(insights, user, AT_S, AT_S + 9 * DAY_S)["log_bytes"] == log_bytes
+    found = insights.series(user, range=asked, interval=pb.INTERVAL_MONTH)
+    assert [one.numbers.logs.bytes for one in found.series[0].buckets] == [log_bytes]
+    (row,) = insights.page(user, range=asked, order_by="log_bytes desc").workflows
+    assert row.numbers.logs.bytes == log_bytes
+
+
 # --- limits ---
 
 
