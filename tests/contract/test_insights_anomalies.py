@@ -124,6 +124,16 @@ def test_hours_with_fewer_than_four_earlier_weeks_are_not_judged(insights, owner
     assert (found.judged, found.not_judged) == (0, 1)
 
 
+def test_half_an_hour_that_a_change_of_clocks_made_has_no_like(insights):
+    """On Lord Howe Island half past one was the beginning of an hour on that day only."""
+    user, start_s = uuid4(), seconds_at("2026-04-04T15:00+00:00")
+    jobs = [Job(FLOWS[0], start_s - week * WEEK_S, user=user) for week in range(9)]
+    insights.count(records_of([Flow(FLOWS[0], start_s - 9 * WEEK_S, user=user)], jobs))
+    asked = {"time_zone": "Australia/Lord_Howe", "measures": [pb.ANOMALY_MEASURE_JOBS]}
+    found = insights.anomalies(user, range=span(start_s, start_s + 1_800), **asked)
+    assert (found.judged, found.not_judged, list(found.anomalies)) == (0, 1, [])
+
+
 def test_hours_in_progress_are_left_out(insights):
     user, start_s = uuid4(), AS_OF_S // 3_600 * 3_600 - 3_600
     flows, jobs = [Flow(FLOWS[0], start_s - 9 * WEEK_S, user=user)], [Job(FLOWS[0], start_s, user=user)]
