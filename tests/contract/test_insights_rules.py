@@ -79,6 +79,16 @@ def test_a_workflow_that_only_topic_workflows_names_is_nowhere(insights):
     assert [one.group for one in found.series] == [str(FLOWS[0])]
 
 
+def test_a_workflow_of_which_only_results_came_is_in_no_list(insights):
+    """Its jobs count for the user; the workflow itself is known when topic `analytics` names it."""
+    user = counted(insights, [Job(FLOWS[0], AT_S)])
+    only_result = records_of([], [Job(FLOWS[1], AT_S, user=user)])
+    insights.count([one for one in only_result if one.topic == "workflows"])
+    summary = insights.summary(user).summary
+    assert (summary.numbers.jobs.completed, summary.workflows.total) == (2, 1)
+    assert insights.page(user).total_size == 1
+
+
 def test_a_user_whom_only_topic_workflows_names_is_not_found(insights):
     user = uuid4()
     event = step("TERMINATE", ID=str(FLOWS[1]), UserID=str(user), EventKey=f"workflow:{FLOWS[1]}:TERMINATE:1")
