@@ -18,11 +18,15 @@ from analytics import insights_pb2 as pb
 from analytics.analytics_pb2 import GetUserAnalyticsRequest, GetUserAnalyticsResponse
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from analytics.settings import Settings
+from analytics.store.pool import Connection
 from tests.grpc_world import metadata, token
 from tests.insights_model import Chosen
 from tests.insights_world import Record, count, insights_of
 
 _WITHIN_S = 30.0
+_INSERT_ROWS = """
+INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, log_lines, log_bytes) VALUES
+"""
 
 
 class Asking:
@@ -34,6 +38,15 @@ class Asking:
 
     def count(self, records: Sequence[Record], **options: Any) -> None:
         count(self._database, records, **options)
+
+    def insert_days(self, user: UUID, workflow: UUID, bytes_by_day: Sequence[tuple[int, int]]) -> None:
+        """Write rows of single days as a processor would: so many bytes of one line of a workflow on each."""
+        owners = UUID(int=0), workflow
+        rows = [("day", user, owner, at_s, 1, size) for at_s, size in bytes_by_day for owner in owners]
+        rows += [("total", user, owner, 0, 1, 1) for owner in owners]
+        connection = Connection(self._database, timeout_s=10)
+        connection.insert(_INSERT_ROWS, [list(column) for column in zip(*rows, strict=True)])
+        connection.close()
 
     def summary(self, user: UUID, **fields: Any) -> pb.GetAnalyticsSummaryResponse:
         return self._ask("GetAnalyticsSummary", pb.GetAnalyticsSummaryRequest, user, fields)

@@ -140,7 +140,9 @@ def _earlier(history: History, hour: Civil, zone: str, weeks: int, chosen: Chose
         near = range(around_s - 7_200, around_s + 7_201, QUARTER_S)
         starts = [at_s for at_s in near if _local(at_s, zone).replace(tzinfo=None) == wanted]
         if starts and starts[0] >= begun_s:
-            yield history.within(starts[0], starts[0] + 3_600, chosen)
+            (like, *_) = civil_buckets(starts[0], starts[0] + QUARTER_S, "HOUR", zone)
+            if like.start_s == starts[0]:  # else the hour to be judged was cut short by a change of clocks
+                yield history.within(like.start_s, like.end_s, chosen)
 
 
 def _odd(workflow: str, start_s: int, measure: str, value: float, baseline: list[float]) -> Odd:

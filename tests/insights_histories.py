@@ -85,7 +85,7 @@ def histories(draw, *, most_jobs=40, days=3, longest_s=90_000, most_flows=4):
                     with_status=has_status if with_status is None else with_status,
                     user=user,
                 ),
-                st.sampled_from(used),
+                st.sampled_from(FLOWS[: len(used) + 1]),  # one of them is named by its jobs alone
                 moments,
                 st.integers(0, 60) | st.integers(0, longest_s),
                 st.sampled_from(FAILURES),

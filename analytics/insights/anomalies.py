@@ -1,7 +1,7 @@
 """ListAnomalies: hours that stand out from the same hour of earlier weeks."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Final, NamedTuple
@@ -75,6 +75,13 @@ class Question(NamedTuple):
     behind: Token | None
 
 
+class _Hours(NamedTuple):
+    """Hours to be judged, and where any hour begins: one that was cut short by a change of clocks has no like."""
+
+    judged: Sequence[Bucket]
+    starts_s: Set[int]
+
+
 class _Judged(NamedTuple):
     anomalies: list[Anomaly]
     judged: int
@@ -123,7 +130,8 @@ async def answer(question: Question, sources: Sources, within_s: float) -> ListA
 
     sums, begun = await sources.reads.run(read, give_up_at - time.monotonic())
     ended = [hour for hour in hours if hour.span.end_s <= known_until_s]
-    judged = _judge(question, ended, sums, begun)
+    starts_s = {hour.span.start_s for hour in all_hours}
+    judged = _judge(question, _Hours(ended, starts_s), sums, begun)
     page = _page(question, judged.anomalies)
     return ListAnomaliesResponse(
         anomalies=page[: question.size],
@@ -152,13 +160,14 @@ def _hours(question: Question, span: Span) -> tuple[list[Bucket], list[Bucket]]:
 
 def _judge(
     question: Question,
-    hours: Sequence[Bucket],
+    hours: _Hours,
     sums: Mapping[tuple[str, int], Measured],
     begun: Mapping[str, int],
 ) -> _Judged:
     result, judged, not_judged = [], 0, 0
-    for hour in hours:
-        earlier_s = list(_earlier(hour.span.start_s, question.weeks, question.zone))
+    for hour in hours.judged:
+        found_s = _earlier(hour.span.start_s, question.weeks, question.zone)
+        earlier_s = [at_s for at_s in found_s if at_s in hours.starts_s]
         for workflow_id, begun_s in begun.items():
             now = sums.get((workflow_id, hour.span.start_s), Measured())
             others = [sums.get((workflow_id, at_s), Measured()) for at_s in earlier_s if at_s >= begun_s]

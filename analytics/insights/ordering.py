@@ -5,15 +5,23 @@ from typing import Final
 
 from analytics.errors import InvalidField
 from analytics.histogram import BINS, value_s
-from analytics.insights.queries import Ordering, level_text
+from analytics.insights.queries import Ordering, level_text, sum_of
 
 _FIELD: Final = "order_by"
 _RANK: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?|100)")
 _DIRECTIONS: Final = {"": False, "asc": False, "desc": True}
 
-_SUMS: Final = """sum(jobs) AS finished, sum(jobs_completed) AS completed, sum(jobs_failed) AS failed,
-               sum(execution_seconds) AS seconds, sum(log_lines) AS lines, sum(log_bytes) AS bytes,
-               sum(stderr_lines) AS err_lines, sum(stderr_bytes) AS err_bytes"""
+_SHORT_NAMES: Final = {
+    "jobs": "finished",
+    "jobs_completed": "completed",
+    "jobs_failed": "failed",
+    "execution_seconds": "seconds",
+    "log_lines": "lines",
+    "log_bytes": "bytes",
+    "stderr_lines": "err_lines",
+    "stderr_bytes": "err_bytes",
+}
+_SUMS: Final = ", ".join(f"{sum_of(column)} AS {name}" for column, name in _SHORT_NAMES.items())
 _DURATIONS: Final = """sum(jobs) AS finished, sum(arraySum(durations.values)) AS binned,
                min(shortest_seconds) AS shortest, max(longest_seconds) AS longest"""
 _PERCENTILE: Final = "quantileExactWeightedArray({level})(durations.keys, durations.values) AS bin"

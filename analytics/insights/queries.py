@@ -82,9 +82,25 @@ class Grouping(NamedTuple):
     most: int = 1
 
 
-_MEASURED: Final = """sum(workflows), sum(jobs), sum(execution_seconds), sum(jobs_completed), sum(jobs_failed),
-       sum(log_lines), sum(log_bytes), sum(stderr_lines), sum(stderr_bytes), min(shortest_seconds), max(longest_seconds),
-       sum(arraySum(durations.values)), quantilesExactWeightedArray({levels})(durations.keys, durations.values)"""
+_MEASURED: Final = """{sums}, min(shortest_seconds), max(longest_seconds), sum(arraySum(durations.values)),
+       quantilesExactWeightedArray({levels})(durations.keys, durations.values)"""
+_SUMMED: Final = (
+    "workflows",
+    "jobs",
+    "execution_seconds",
+    "jobs_completed",
+    "jobs_failed",
+    "log_lines",
+    "log_bytes",
+    "stderr_lines",
+    "stderr_bytes",
+)
+
+
+def sum_of(column: str) -> str:
+    """Return the sum of a column as SQL; a sum of Int64 would wrap."""
+    return f"sum(toInt128({column}))"
+
 
 _SUMS = """
 SELECT {group}, {bucket}, {measured}
@@ -301,7 +317,7 @@ def _bucket(starts_s: Sequence[int]) -> str:
 
 
 def _measured(levels: Sequence[float]) -> str:
-    return _MEASURED.format(levels=_levels(levels))
+    return _MEASURED.format(sums=", ".join(map(sum_of, _SUMMED)), levels=_levels(levels))
 
 
 def _levels(levels: Sequence[float]) -> str:

@@ -79,6 +79,16 @@ def test_a_workflow_that_only_topic_workflows_names_is_nowhere(insights):
     assert [one.group for one in found.series] == [str(FLOWS[0])]
 
 
+def test_a_workflow_of_which_only_results_came_is_in_no_list(insights):
+    """Its jobs count for the user; the workflow itself is known when topic `analytics` names it."""
+    user = counted(insights, [Job(FLOWS[0], AT_S)])
+    only_result = records_of([], [Job(FLOWS[1], AT_S, user=user)])
+    insights.count([one for one in only_result if one.topic == "workflows"])
+    summary = insights.summary(user).summary
+    assert (summary.numbers.jobs.completed, summary.workflows.total) == (2, 1)
+    assert insights.page(user).total_size == 1
+
+
 def test_a_user_whom_only_topic_workflows_names_is_not_found(insights):
     user = uuid4()
     event = step("TERMINATE", ID=str(FLOWS[1]), UserID=str(user), EventKey=f"workflow:{FLOWS[1]}:TERMINATE:1")
@@ -160,6 +170,19 @@ def test_freshness_is_what_was_known_before_the_numbers_were_read(insights):
     ):
         assert found.freshness.as_of_time.seconds == AS_OF_S
         assert found.freshness.stale
+
+
+@pytest.mark.parametrize(("days", "log_bytes"), [(3, 3 * 2**62), (5, 2**64 - 1)])
+def test_sums_never_wrap_but_stay_at_the_maximum_of_their_field(insights, days, log_bytes):
+    """Of rows that no history has, each as large as a row may be."""
+    user, flow = uuid4(), FLOWS[0]
+    insights.insert_days(user, flow, [(AT_S + day * DAY_S, 2**62) for day in range(days)])
+    asked = span(AT_S, AT_S + 9 * DAY_S)
+    assert numbers(insights, user, AT_S, AT_S + 9 * DAY_S)["log_bytes"] == log_bytes
+    found = insights.series(user, range=asked, interval=pb.INTERVAL_MONTH)
+    assert [one.numbers.logs.bytes for one in found.series[0].buckets] == [log_bytes]
+    (row,) = insights.page(user, range=asked, order_by="log_bytes desc").workflows
+    assert row.numbers.logs.bytes == log_bytes
 
 
 # --- limits ---

@@ -55,7 +55,7 @@ def both(chosen, **more):
     return chosen._replace(**{name: values if before is None else [one for one in before if one in values]})
 
 
-@on_engine(10)
+@on_engine(6)
 @given(st.data())
 def test_each_bucket_says_what_its_events_say(insights, data):
     drawn = data.draw(histories())
@@ -105,7 +105,7 @@ def test_each_group_of_workflows_has_a_series_of_its_own(insights, group_by, dat
             assert_numbers(numbers_of(bucket.numbers), expected)
 
 
-@on_engine(6)
+@on_engine(4)
 @given(st.data())
 @pytest.mark.parametrize("group_by", FAILURE_PARTS)
 def test_failed_jobs_are_told_apart_by_kind_and_by_code(insights, group_by, data):

@@ -51,7 +51,7 @@ def assert_by_result(found, inside, ranks):
             assert_numbers(given_, kept)
 
 
-@on_engine(10)
+@on_engine(8)
 @given(st.data())
 def test_a_summary_says_what_the_events_of_the_range_say(insights, data):
     drawn = data.draw(histories())

@@ -135,12 +135,18 @@ def test_a_range_must_end_on_a_quarter_of_an_hour(time):
     assert refused("series", range=TimeRange(end_time=time))[0] == "range.end_time"
 
 
-@pytest.mark.parametrize("seconds", [-900, 2**32, 253_402_300_800])
+@pytest.mark.parametrize("seconds", [-900, 4_294_967_400, 253_402_300_800])
 def test_a_time_that_cannot_be_stored_gets_the_bounds(seconds):
     field, rule = refused("list", range=TimeRange(start_time=at(seconds)))
     assert field == "range.start_time"
     assert "1970-01-01T00:00:00Z" in rule
     assert "2106-02-07T06:15:00Z" in rule
+
+
+def test_the_latest_time_that_a_refusal_names_is_allowed():
+    latest = at(4_294_966_500)
+    assert latest.ToJsonString() == "2106-02-07T06:15:00Z"
+    PARSERS["series"](range=TimeRange(end_time=latest))
 
 
 @pytest.mark.parametrize("end_s", [900, 1_800])

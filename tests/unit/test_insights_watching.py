@@ -1,6 +1,7 @@
 """Who gets what from a watch, and when: over a computation that the test answers."""
 
 import asyncio
+import math
 import time
 from uuid import UUID
 
@@ -232,6 +233,15 @@ async def test_a_fault_of_our_own_ends_the_stream_also_later():
 async def test_a_stream_ends_when_its_time_is_over():
     stream = watching_of(Store()).watch(question(), later(SOON_S))
     assert [jobs_of(one) async for one in stream] == [1]
+
+
+async def test_a_caller_without_a_deadline_is_told_of_changes_for_ever():
+    store = Store()
+    stream = watching_of(store).watch(question(), math.inf)
+    await next_of(stream)
+    store.jobs = 2
+    assert jobs_of(await next_of(stream)) == 2
+    await stream.aclose()
 
 
 async def test_a_stream_ends_when_the_service_does():
