@@ -8,7 +8,7 @@ from analytics.cli.connection import Connection, connection_options
 from analytics.cli.durations import GO_DURATION
 
 _PROGRAM: Final = "chronoverse-analytics"
-_EXIT_CODES: Final = """
+EXIT_CODES: Final = """
 \b
 Exit codes:
    0  done; of watch: Ctrl-C, too
@@ -19,12 +19,14 @@ Exit codes:
   77  the token is absent or not valid, or is another user's
   78  a setting is invalid, or a file cannot be read
 """
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for scripts.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line, for scripts."
+)
 
 
-@click.command(epilog=_EXIT_CODES)
+@click.command(epilog=EXIT_CODES)
 @click.argument("user_id", required=False)
-@_json
+@json_option
 @connection_options
 def user(user_id: str | None, *, as_json: bool, **connection: Any) -> None:
     """Show the totals of a user, over all workflows and for all time.
@@ -37,10 +39,10 @@ def user(user_id: str | None, *, as_json: bool, **connection: Any) -> None:
     ask(Connection(**connection), user_id, as_json=as_json)
 
 
-@click.command(epilog=_EXIT_CODES)
+@click.command(epilog=EXIT_CODES)
 @click.argument("workflow_id")
 @click.option("--user", "user_id", metavar="USER_ID", help="Whose it is; the token's user by default.")
-@_json
+@json_option
 @connection_options
 def workflow(workflow_id: str, *, user_id: str | None, as_json: bool, **connection: Any) -> None:
     """Show the totals of a workflow, for all time.
@@ -52,7 +54,7 @@ def workflow(workflow_id: str, *, user_id: str | None, as_json: bool, **connecti
     ask(Connection(**connection), user_id, workflow_id, as_json=as_json)
 
 
-@click.command(epilog=_EXIT_CODES)
+@click.command(epilog=EXIT_CODES)
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @click.option(
     "--interval",
@@ -62,7 +64,7 @@ def workflow(workflow_id: str, *, user_id: str | None, as_json: bool, **connecti
     help="Time from one question to the next.",
 )
 @click.option("--count", type=click.IntRange(1), help="End after so many rounds; else Ctrl-C ends it.")
-@_json
+@json_option
 @connection_options
 def watch(
     targets: tuple[str, ...], *, interval: float, count: int | None, as_json: bool, **connection: Any

@@ -16,7 +16,7 @@ class Unit(Enum):
     """What a number counts. The value names it on an axis."""
 
     COUNT = "number"
-    SECONDS = "time"
+    SECONDS = "duration"
     RATIO = "share"
     BYTES = "bytes"
     MEAN = "mean"
