@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import click
-from rich.console import Console
 
 from analytics.cli.anomaly_tables import anomalies_view
 from analytics.cli.connection import Connection
@@ -14,6 +13,7 @@ from analytics.cli.notes import json_of, moment, range_words
 from analytics.cli.options import When
 from analytics.cli.paging import pages_of
 from analytics.cli.questions import ANOMALIES, range_of
+from analytics.cli.screen import screen
 from analytics.cli.subjects import subject_of
 from analytics.insights_pb2 import ListAnomaliesRequest, TimeRange
 
@@ -55,7 +55,7 @@ def anomalies(
     rows = [row for page in pages for row in page.anomalies]
     left = len(rows) == judging.limit and bool(pages[-1].next_page_token)
     title = f"hours that stand out, {_range(request.range, when)}"
-    Console().print(anomalies_view(title, pages[-1], rows, left=left, zone=when.zone))
+    screen().print(anomalies_view(title, pages[-1], rows, left=left, zone=when.zone))
 
 
 def _range(asked: TimeRange, when: When) -> str:

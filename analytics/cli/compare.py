@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from analytics.cli import listing_tables
 from analytics.cli.connection import Connection
@@ -16,6 +16,7 @@ from analytics.cli.notes import json_of
 from analytics.cli.options import When, Which
 from analytics.cli.paging import pages_of
 from analytics.cli.questions import filter_of, range_of
+from analytics.cli.screen import screen
 from analytics.cli.subjects import subject_of
 from analytics.insights_pb2 import ListWorkflowAnalyticsRequest, ListWorkflowAnalyticsResponse, WorkflowRow
 
@@ -67,13 +68,14 @@ def compare(
         for page in pages:
             click.echo(json_of(page))
     else:
-        Console().print(_view(pages, asked, order))
+        console = screen()
+        console.print(_view(pages, asked, order, console.width))
 
 
-def _view(pages: Pages, asked: tuple[When, Which], order: Measure) -> RenderableType:
+def _view(pages: Pages, asked: tuple[When, Which], order: Measure, width: int) -> RenderableType:
     rows: list[WorkflowRow] = [row for page in pages for row in page.workflows]
     when, which = asked
     if 0 < len(which.workflow_ids) <= listing_tables.MOST_COLUMNS:
         rows, absent = listing_tables.in_order(rows, which.workflow_ids)
         return listing_tables.comparison_view(pages[-1], rows, absent, when.zone)
-    return listing_tables.ranking_view(pages, rows, order, when.zone)
+    return listing_tables.ranking_view(pages, rows, order, zone=when.zone, width=width)

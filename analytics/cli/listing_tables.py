@@ -24,7 +24,9 @@ from analytics.insights_pb2 import (
 MOST_COLUMNS: Final = 6
 """More workflows than these are not compared side by side but in rows."""
 
-_RANKED: Final = ("jobs", "jobs_failed", "success_ratio", "execution_seconds", "average_duration")
+_RANKED: Final = ("jobs", "jobs_failed", "success_ratio", "execution_seconds", "log_lines")
+_WIDE: Final = 140
+"""Columns that a ranking with whole ids needs."""
 _STATES: Final = {
     WORKFLOW_STATE_ACTIVE: "active",
     WORKFLOW_STATE_TERMINATED: "terminated",
@@ -49,7 +51,8 @@ def ranking_view(
         table.add_column(measure.title, justify="right", no_wrap=True, style="bold" if is_order else "")
     for row in rows:
         numbers = (measure.words(row.numbers) for measure in measures)
-        table.add_row(row.workflow_id, row.kind or "(none told)", _STATES.get(row.state, "-"), *numbers)
+        name = row.workflow_id if width >= _WIDE else short_id(row.workflow_id)
+        table.add_row(name, row.kind or "(none told)", _STATES.get(row.state, "-"), *numbers)
     left = pages[-1].total_size - len(rows)
     more = [Text(f"{words.count(left)} more: --limit", "dim")] if left > 0 else []
     return _view(pages[-1], table, more, zone)
@@ -95,7 +98,7 @@ def _view(page: ListWorkflowAnalyticsResponse, table: Table, more: Sequence[Text
 def _ranked(rows: Sequence[WorkflowRow], order: Measure) -> list[Measure]:
     """Return the columns of a ranking: those of always, the percentiles, the number that it is ordered by."""
     ranks = _ranks(rows)
-    names = {*_RANKED, *(f"p{rank:g}" for rank in ranks), "log_lines", order.name}
+    names = {*_RANKED, *(f"p{rank:g}" for rank in ranks), order.name}
     known = [one for one in all_measures(ranks) if one.name in names]
     return known if any(one.name == order.name for one in known) else [*known, order]
 

@@ -91,17 +91,22 @@ FILTER: Final = (
         help=f"Only workflows that are so now. {_MANY}",
     ),
 )
-PERCENTILES: Final = (
-    click.option(
+
+
+def _percentiles(default: tuple[float, ...]) -> Callable[[Any], Any]:
+    return click.option(
         "--percentiles",
         "ranks",
         type=choices.RANKS,
-        default=(50.0, 95.0, 99.0),
+        default=default,
         show_default="50,95,99",
         metavar="RANKS",
         help="Percentiles of durations.",
-    ),
-)
+    )
+
+
+PERCENTILES: Final = (_percentiles((50.0, 95.0, 99.0)),)
+WATCHED_PERCENTILES: Final = (_percentiles(()),)  # the service's own, unless they are said
 TERMS: Final = (
     click.option(
         "--compare",

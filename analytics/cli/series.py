@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from analytics.cli import words
 from analytics.cli.connection import Connection
@@ -20,6 +20,7 @@ from analytics.cli.plots.frame import Frame, NoPicture, frame_of
 from analytics.cli.questions import GROUPS, INTERVALS, filter_of, range_of
 from analytics.cli.series_lines import Lines, by_group, by_measure
 from analytics.cli.series_tables import csv_of, series_view
+from analytics.cli.screen import screen
 from analytics.cli.subjects import subject_of
 from analytics.client import freshness_of
 from analytics.insights_pb2 import QueryTimeSeriesRequest, QueryTimeSeriesResponse
@@ -127,7 +128,7 @@ def _known() -> Sequence[str]:
 
 
 def _show(found: QueryTimeSeriesResponse, when: When, buckets: Buckets, form: Form) -> None:
-    console, zone = Console(), when.zone
+    console, zone = screen(), when.zone
     lines = buckets.lines(found, for_picture=form.is_picture)
     title = f"by {buckets.every}, {zone.key}"
     picture: RenderableType | None = None

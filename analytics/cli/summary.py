@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
 
 from analytics.cli.connection import Connection
 from analytics.cli.endings import explained
 from analytics.cli.notes import json_of
 from analytics.cli.options import Terms, When, Which
 from analytics.cli.questions import summary_request
+from analytics.cli.screen import screen
 from analytics.cli.subjects import subject_of
 from analytics.cli.summary_tables import summary_view
 
@@ -26,4 +26,4 @@ def summary(
     if as_json:
         click.echo(json_of(found))
     else:
-        Console().print(summary_view(subject.canonical().user_id, found, asked[0].zone))
+        screen().print(summary_view(subject.canonical().user_id, found, asked[0].zone))

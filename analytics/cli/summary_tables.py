@@ -1,6 +1,6 @@
 """A summary as a person sees it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,21 +25,37 @@ from analytics.insights_pb2 import (
 
 _INDENT: Final = "  "
 _MOST_FAILURES: Final = 10
+_LONG: Final = ("minimum_duration", "log_bytes", "stderr_lines", "stderr_bytes", "lines_per_job")
+"""What a small screen leaves out."""
 
 
 def summary_view(
-    user_id: str, answer: GetAnalyticsSummaryResponse, zone: ZoneInfo, rates: dict[str, str] | None = None
+    user_id: str,
+    answer: GetAnalyticsSummaryResponse,
+    zone: ZoneInfo,
+    *,
+    rates: Mapping[str, str] | None = None,
+    brief: bool = False,
 ) -> Group:
-    """Return the numbers of a range with what they are compared with. `rates`: changes per second, by measure."""
-    summary = answer.summary
-    parts: list[RenderableType] = [_head(user_id, answer, zone), "", _numbers(answer, rates or {})]
+    """Return the numbers of a range with what they are compared with.
+
+    `rates`: changes per second, by measure. `brief`: what fits on a small screen.
+    """
+    summary, fresh = answer.summary, notes.freshness_note(freshness_of(answer), zone)
+    parts: list[RenderableType] = [
+        _head(user_id, answer, zone),
+        "",
+        _numbers(answer, rates or {}, brief=brief),
+    ]
+    if brief:
+        return Group(*parts, *_footer(summary), fresh)
     if summary.HasField("durations_by_result"):
         parts += ["", _by_result(summary.durations_by_result)]
     if summary.failures:
         parts += ["", _failures(summary.failures)]
     parts += ["", *_footer(summary), notes.precision_note(answer.duration_precision)]
     parts += notes.unavailable_notes(answer.unavailable)
-    return Group(*parts, notes.freshness_note(freshness_of(answer), zone))
+    return Group(*parts, fresh)
 
 
 def _head(user_id: str, answer: GetAnalyticsSummaryResponse, zone: ZoneInfo) -> Table:
@@ -53,7 +69,7 @@ def _head(user_id: str, answer: GetAnalyticsSummaryResponse, zone: ZoneInfo) -> 
     return head
 
 
-def _numbers(answer: GetAnalyticsSummaryResponse, rates: dict[str, str]) -> Table:
+def _numbers(answer: GetAnalyticsSummaryResponse, rates: Mapping[str, str], *, brief: bool) -> Table:
     """Return a line a number; columns of the former range and the change only when it was asked for."""
     is_compared = answer.HasField("compared_with")
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold", show_header=is_compared)
@@ -62,6 +78,8 @@ def _numbers(answer: GetAnalyticsSummaryResponse, rates: dict[str, str]) -> Tabl
     now, before = answer.summary.numbers, answer.compared_with.numbers
     changes = {one.number: one for one in answer.changes}
     for measure in all_measures([one.rank for one in now.durations.percentiles]):
+        if brief and measure.name in _LONG:
+            continue
         cells: list[RenderableType] = [_title(measure), measure.words(now)]
         moved: list[RenderableType] = [measure.words(before), change_text(measure, changes.get(measure.name))]
         rate: list[RenderableType] = [Text(rates.get(measure.name, ""), "cyan")] if rates else []
