@@ -84,7 +84,7 @@ def summary(*, jobs: int = 4_812) -> pb.GetAnalyticsSummaryResponse:
     """October, compared with the month before."""
     now = pb.Summary(
         range=october(),
-        numbers=numbers(jobs, 131, 1_530_216, 98_877, wall_s=2_682_000, new=3),
+        numbers=numbers(jobs, min(jobs, 131), 1_530_216, 98_877, wall_s=2_682_000, new=3),
         failures=[
             pb.FailureCount(failure_kind="USER", error_code="DeadlineExceeded", jobs=84),
             pb.FailureCount(failure_kind="SYSTEM", error_code="Unavailable", jobs=40),

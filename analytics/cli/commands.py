@@ -28,7 +28,7 @@ Exit codes:
   66  nothing was ever counted for that user or workflow
   70  a fault of the service
   77  the token is absent or not valid, or is another user's
-  78  a setting is invalid, or a file cannot be read
+  78  a setting is invalid, or a file cannot be read or written
 """
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line, for scripts."

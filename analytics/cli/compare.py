@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from analytics.cli import listing_tables
 from analytics.cli.connection import Connection
 from analytics.cli.endings import explained
-from analytics.cli.measures import Measure, measure_of
+from analytics.cli.measures import Measure, is_percentile, measure_of
 from analytics.cli.notes import json_of
 from analytics.cli.options import When, Which
 from analytics.cli.paging import pages_of
@@ -41,6 +41,11 @@ class Ranking:
             )
         return found
 
+    def with_own_rank(self, ranks: tuple[float, ...]) -> tuple[float, ...]:
+        """Return ranks of percentiles, the one that workflows are ordered by among them."""
+        own = float(self.order_by[1:]) if is_percentile(self.order_by) else None
+        return ranks if own is None or own in ranks else (*ranks, own)
+
 
 def compare(
     connection: Connection,
@@ -59,7 +64,7 @@ def compare(
             range=range_of(when, datetime.now(UTC)),
             filter=filter_of(which),
             order_by=f"{ranking.order_by} {'asc' if ranking.ascending else 'desc'}",
-            percentile_ranks=ranks,
+            percentile_ranks=ranking.with_own_rank(ranks),
         )
         limit = max(ranking.limit, len(which.workflow_ids))
         request.page_size = min(limit, _MOST_ROWS)

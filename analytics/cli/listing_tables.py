@@ -38,7 +38,9 @@ def ranking_view(
     pages: Sequence[ListWorkflowAnalyticsResponse],
     rows: Sequence[WorkflowRow],
     order: Measure,
+    *,
     zone: ZoneInfo,
+    width: int,
 ) -> Group:
     """Return a row a workflow, in the order in which they came; `order` is the number that they are ordered by."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")

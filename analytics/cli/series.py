@@ -1,6 +1,6 @@
 """Numbers in buckets of time, as a table, a picture, CSV or JSON: what the command `series` does."""
 
-from collections.abc import Sequence
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,18 +9,19 @@ from typing import Final
 import click
 from rich.console import RenderableType
 
+from analytics import exit_codes
 from analytics.cli import words
 from analytics.cli.connection import Connection
 from analytics.cli.endings import explained
-from analytics.cli.measures import Measure, all_measures, measure_of
+from analytics.cli.measures import Measure, all_measures, is_percentile, measure_of
 from analytics.cli.notes import json_of
 from analytics.cli.options import When, Which
 from analytics.cli.plots import file, terminal
 from analytics.cli.plots.frame import Frame, NoPicture, frame_of
 from analytics.cli.questions import GROUPS, INTERVALS, filter_of, range_of
+from analytics.cli.screen import screen
 from analytics.cli.series_lines import Lines, by_group, by_measure
 from analytics.cli.series_tables import csv_of, series_view
-from analytics.cli.screen import screen
 from analytics.cli.subjects import subject_of
 from analytics.client import freshness_of
 from analytics.insights_pb2 import QueryTimeSeriesRequest, QueryTimeSeriesResponse
@@ -108,7 +109,7 @@ def series(
 
 def _request(user_id: str, asked: tuple[When, Which], buckets: Buckets) -> QueryTimeSeriesRequest:
     when, which = asked
-    said = [float(one[1:]) for one in buckets.show if one not in _known()]
+    said = [float(one[1:]) for one in buckets.show if is_percentile(one)]
     return QueryTimeSeriesRequest(
         user_id=user_id,
         range=range_of(when, datetime.now(UTC), start=_STARTS[buckets.every]),
@@ -119,12 +120,6 @@ def _request(user_id: str, asked: tuple[When, Which], buckets: Buckets) -> Query
         percentile_ranks=said or buckets.ranks,
         complete_buckets_only=buckets.complete,
     )
-
-
-def _known() -> Sequence[str]:
-    from analytics.cli.measures import NAMES
-
-    return NAMES
 
 
 def _show(found: QueryTimeSeriesResponse, when: When, buckets: Buckets, form: Form) -> None:
@@ -154,7 +149,8 @@ def _save(frame: Frame, path: Path, note: str) -> None:
     try:
         file.save(frame, path, note=note)
     except OSError as error:
-        raise click.FileError(str(path), hint=error.strerror) from None
+        click.echo(f"Error: --plot: cannot write {path}: {error.strerror}", err=True)
+        sys.exit(exit_codes.INVALID_SETTINGS)
     click.echo(f"drawn: {path}")
 
 
