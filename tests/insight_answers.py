@@ -13,12 +13,19 @@ from analytics.freshness_pb2 import Freshness
 LONDON = ZoneInfo("Europe/London")
 AS_OF = datetime(2026, 10, 27, 9, 30, 12, 400_000, UTC)
 FLOWS = tuple(f"01958513-7600-7671-b95b-58cd09f157{number:02x}" for number in (0x84, 0x91, 0xA7))
-FRESH = Freshness(
-    as_of_time=AS_OF,
-    age=timedelta(seconds=0.8),
-    stale=False,
-    data_start_time=datetime(2025, 3, 11, tzinfo=UTC),
-)
+
+
+def fresh(*, age_s: float = 0.8) -> Freshness:
+    """Numbers of a moment ago."""
+    return Freshness(
+        as_of_time=AS_OF,
+        age=timedelta(seconds=age_s),
+        stale=False,
+        data_start_time=datetime(2025, 3, 11, tzinfo=UTC),
+    )
+
+
+FRESH = fresh()
 PRECISION = pb.DurationPrecision(resolution=timedelta(seconds=1), percentile_relative_error=0.01)
 NOT_SENT = (
     pb.Unavailable(field="jobs.canceled", reason="Chronoverse publishes no event when a job is canceled."),

@@ -117,7 +117,7 @@ def _totals(answer: GetAnalyticsSummaryResponse) -> UserAnalytics:
 @contextmanager
 def _screen(look: Look, hint: str) -> Iterator[Show]:
     """Draw over what was drawn before; what was drawn last stays."""
-    with Live(auto_refresh=False) as live:
+    with Live(console=Console(), auto_refresh=False) as live:
 
         def show(step: Step) -> None:
             brief = live.console.height < _HIGH
