@@ -11,6 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from analytics.analytics_pb2_grpc import AnalyticsServiceServicer, add_AnalyticsServiceServicer_to_server
+from analytics.insights_pb2 import GROUP_BY_RESULT
 from tests import insight_answers as answers
 
 
@@ -65,7 +66,7 @@ def complete() -> FakeInsights:
     """A service that answers every question about ranges with what `insight_answers` has."""
     return FakeInsights(
         GetAnalyticsSummary=lambda request: _summary(request),
-        QueryTimeSeries=answers.series(),
+        QueryTimeSeries=lambda request: _series(request),
         ListWorkflowAnalytics=answers.listing(),
         ListAnomalies=answers.anomalies(),
         GetAnalyticsStatus=answers.status(),
@@ -80,6 +81,12 @@ def _summary(request: Any) -> Any:
     if not request.HasField("rates"):
         found.summary.ClearField("cost")
     return found
+
+
+def _series(request: Any) -> Any:
+    if request.group_by == GROUP_BY_RESULT:
+        return answers.series("COMPLETED", "FAILED", group_by="result")
+    return answers.series()
 
 
 @contextmanager

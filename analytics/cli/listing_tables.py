@@ -24,9 +24,10 @@ from analytics.insights_pb2 import (
 MOST_COLUMNS: Final = 6
 """More workflows than these are not compared side by side but in rows."""
 
-_RANKED: Final = ("jobs", "jobs_failed", "success_ratio", "execution_seconds", "log_lines")
+_RANKED: Final = ("jobs", "jobs_failed", "success_ratio")
+_MORE: Final = ("execution_seconds", "log_lines")
 _WIDE: Final = 140
-"""Columns that a ranking with whole ids needs."""
+"""Columns that a ranking with whole ids and all numbers needs."""
 _STATES: Final = {
     WORKFLOW_STATE_ACTIVE: "active",
     WORKFLOW_STATE_TERMINATED: "terminated",
@@ -47,7 +48,7 @@ def ranking_view(
     table.add_column("workflow", no_wrap=True)
     table.add_column("kind", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    measures = _ranked(rows, order)
+    measures = _ranked(rows, order, width)
     for measure in measures:
         is_order = measure.name == order.name
         table.add_column(measure.title, justify="right", no_wrap=True, style="bold" if is_order else "")
@@ -97,10 +98,10 @@ def _view(page: ListWorkflowAnalyticsResponse, table: Table, more: Sequence[Text
     return Group(*parts)
 
 
-def _ranked(rows: Sequence[WorkflowRow], order: Measure) -> list[Measure]:
+def _ranked(rows: Sequence[WorkflowRow], order: Measure, width: int) -> list[Measure]:
     """Return the columns of a ranking: those of always, the percentiles, the number that it is ordered by."""
     ranks = _ranks(rows)
-    names = {*_RANKED, *(f"p{rank:g}" for rank in ranks), order.name}
+    names = {*_RANKED, *(_MORE if width >= _WIDE else ()), *(f"p{rank:g}" for rank in ranks), order.name}
     known = [one for one in all_measures(ranks) if one.name in names]
     return known if any(one.name == order.name for one in known) else [*known, order]
 

@@ -20,7 +20,7 @@ from analytics.cli.plots import file, terminal
 from analytics.cli.plots.frame import Frame, NoPicture, frame_of
 from analytics.cli.questions import GROUPS, INTERVALS, filter_of, range_of
 from analytics.cli.screen import screen
-from analytics.cli.series_lines import Lines, by_group, by_measure
+from analytics.cli.series_lines import MOST_LINES, Lines, by_group, by_measure, room_for
 from analytics.cli.series_tables import csv_of, series_view
 from analytics.cli.subjects import subject_of
 from analytics.client import freshness_of
@@ -45,10 +45,11 @@ class Buckets:
         """Return what was said; otherwise everything."""
         return self._said() or all_measures(self.ranks)
 
-    def lines(self, answer: QueryTimeSeriesResponse, *, for_picture: bool) -> Lines:
+    def lines(self, answer: QueryTimeSeriesResponse, *, for_picture: bool, width: int) -> Lines:
         """Return what is drawn: in a table many numbers, in a picture and by group one, unless more were said."""
         if self.by is not None:
-            return by_group(answer, (self._said() or all_measures(()))[0], self.by)
+            most = MOST_LINES if for_picture else room_for(answer, self.by, width)
+            return by_group(answer, (self._said() or all_measures(()))[0], self.by, most)
         columns = {*_COLUMNS, *(f"p{rank:g}" for rank in self.ranks)}
         default = [
             one for one in all_measures(self.ranks) if one.name in (_COLUMNS[:1] if for_picture else columns)
@@ -124,7 +125,7 @@ def _request(user_id: str, asked: tuple[When, Which], buckets: Buckets) -> Query
 
 def _show(found: QueryTimeSeriesResponse, when: When, buckets: Buckets, form: Form) -> None:
     console, zone = screen(), when.zone
-    lines = buckets.lines(found, for_picture=form.is_picture)
+    lines = buckets.lines(found, for_picture=form.is_picture, width=console.width)
     title = f"by {buckets.every}, {zone.key}"
     picture: RenderableType | None = None
     if form.is_picture:

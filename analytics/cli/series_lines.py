@@ -10,6 +10,8 @@ MOST_LINES: Final = 8
 """More groups are more than an eye can tell apart, and than a table has room for."""
 
 _SHORT: Final = 13
+_NUMBER, _GAP, _MARKS = 8, 2, 5
+"""Columns of a usual number, between two columns, and of the marks behind a label."""
 
 
 class Line(NamedTuple):
@@ -36,12 +38,14 @@ def by_measure(answer: QueryTimeSeriesResponse, measures: Sequence[Measure]) -> 
     return Lines(buckets, lines, as_bars=len(measures) == 1 and measures[0].sums_up)
 
 
-def by_group(answer: QueryTimeSeriesResponse, measure: Measure, grouped_by: str) -> Lines:
-    """Return a line a group: the largest ones, and the others as one where they can be added up."""
+def by_group(
+    answer: QueryTimeSeriesResponse, measure: Measure, grouped_by: str, most: int = MOST_LINES
+) -> Lines:
+    """Return at most so many lines: the largest groups, and the others as one where they can be added up."""
     if not answer.series:
         return Lines([], [])
     ordered = sorted(answer.series, key=lambda one: -_size(one, measure))
-    shown = ordered if len(ordered) <= MOST_LINES else ordered[: MOST_LINES - 1]
+    shown = ordered if len(ordered) <= most else ordered[: most - 1]
     if grouped_by == "result":
         shown = list(answer.series)  # completed below, failed above, whichever is larger
     lines = [Line(group_name(one.group, grouped_by), measure, _values(one.buckets, measure)) for one in shown]
@@ -49,6 +53,14 @@ def by_group(answer: QueryTimeSeriesResponse, measure: Measure, grouped_by: str)
     if rest and measure.sums_up:
         lines.append(_sum_of(rest, measure))
     return Lines(answer.series[0].buckets, lines, measure.sums_up, len(rest))
+
+
+def room_for(answer: QueryTimeSeriesResponse, grouped_by: str, width: int) -> int:
+    """Return how many columns a table of that width has for groups, two at least."""
+    names = [len(group_name(one.group, grouped_by)) for one in answer.series]
+    label = max((len(bucket.label) for one in answer.series[:1] for bucket in one.buckets), default=0)
+    room = (width - label - _MARKS) // (max([*names, _NUMBER]) + _GAP)
+    return min(max(room, 2), MOST_LINES)
 
 
 def group_name(group: str, grouped_by: str) -> str:

@@ -136,9 +136,8 @@ def _workflows(counts: WorkflowCounts) -> Text:
 
 def _cost(cost: Cost) -> Text:
     parts = ", ".join(f"{name} {price(getattr(cost, name))}" for name in ("execution", "jobs", "logs"))
-    return Text.assemble(
-        ("cost", "bold"), f"   {cost.currency_code} {price(cost.total)}".rstrip(), f" ({parts})"
-    )
+    total = f"{cost.currency_code} {price(cost.total)}".strip()
+    return Text.assemble(("cost", "bold"), f"        {total} ({parts})")
 
 
 def price(text: str) -> str:

@@ -11,6 +11,9 @@ _COLOURS: Final = ("blue", "orange", "green", "red", "magenta", "cyan", "yellow"
 _RICH_COLOURS: Final = ("blue", "dark_orange", "green", "red", "magenta", "cyan", "yellow", "grey50")
 _WHOLE, _OPEN, _DOTS, _POINT = "█", "░", "braille", "·"
 _LEAST_WIDTH: Final = 30
+_BETWEEN: Final = 1.5
+"""Columns of a bucket that its bar leaves free; plotext rounds, so that one stays free."""
+
 _MOST_Y_TICKS: Final = 6
 
 
@@ -20,7 +23,9 @@ def chart(frame: Frame, *, width: int, height: int) -> RenderableType:
 
     heights = ticks(frame.top, _MOST_Y_TICKS)
     labels = [f"{one:g}" for one in heights]
-    margin = max(map(len, labels)) + 2  # labels and the two sides
+    margin = (
+        max(map(len, labels)) + 3
+    )  # labels, the two sides, and one column more than buckets need: it counts their ends
     each = max(1, (max(width, _LEAST_WIDTH) - margin) // max(1, len(frame.labels)))
     as_bars = frame.as_bars and each > 1
     canvas = each * len(frame.labels) if as_bars else max(width, _LEAST_WIDTH) - margin
@@ -30,7 +35,10 @@ def chart(frame: Frame, *, width: int, height: int) -> RenderableType:
     figure.theme("simple")
     figure.canvas("default")
     figure.plot_size(canvas + margin, height)
-    (_bars if as_bars else _lines)(plotext, figure, frame)
+    if as_bars:
+        _bars(plotext, figure, frame, width=(each - _BETWEEN) / each)
+    else:
+        _lines(plotext, figure, frame)
     _rulers(figure, frame, heights, labels, canvas)
     return Group(_legend(frame), Text.from_ansi(str(figure.build()).rstrip()), Text(_x_title(frame), "dim"))
 
@@ -44,7 +52,7 @@ def _rulers(figure: Any, frame: Frame, heights: list[float], labels: list[str], 
     figure.ruler("x").lim(0.5, len(frame.labels) + 0.5)
 
 
-def _bars(plotext: Any, figure: Any, frame: Frame) -> None:
+def _bars(plotext: Any, figure: Any, frame: Frame, *, width: float) -> None:
     """Draw whole buckets as blocks, the others as shades."""
     places = list(range(1, len(frame.labels) + 1))
     for symbol, wanted in ((_WHOLE, False), (_OPEN, True)):
@@ -57,7 +65,7 @@ def _bars(plotext: Any, figure: Any, frame: Frame) -> None:
         ]
         markers = [plotext.marker(symbol, _colour(at)) for at in range(len(heights))]
         if any(map(any, heights)):
-            figure.draw(figure.bar(places, heights, stacked=True, marker=markers, width=0.75))
+            figure.draw(figure.bar(places, heights, stacked=True, marker=markers, width=width))
 
 
 def _lines(plotext: Any, figure: Any, frame: Frame) -> None:
