@@ -11,6 +11,7 @@ import click
 from analytics import exit_codes
 from analytics import settings as environment
 from analytics.cli.commands import COMMANDS
+from analytics.cli.range_commands import COMMANDS as RANGE_COMMANDS
 from analytics.errors import AnalyticsError, Stop
 from analytics.settings import InvalidSettings, ServiceSettings, Settings, SettingsT
 from analytics.telemetry import configure_logging
@@ -83,7 +84,7 @@ def _end(error: Exception | str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *RANGE_COMMANDS):
     main.add_command(_command)
 
 

@@ -10,6 +10,7 @@ from click import Option
 from analytics.analytics_pb2 import DESCRIPTOR
 from analytics.cli.commands import user, watch, workflow
 from analytics.cli.objects import KEYS
+from analytics.cli.range_commands import COMMANDS as RANGE_COMMANDS
 from analytics.settings import ServiceSettings, Settings, load
 from analytics.store.users import UserSettings
 from processor.settings import ProcessorSettings
@@ -129,7 +130,7 @@ def test_the_settings_of_commands_that_ask_are_their_options():
     assert {name: default for name, default in table.items() if default} == {
         name: option.default for name, option in options.items() if isinstance(option.default, str)
     }
-    for command in (workflow, watch):
+    for command in (workflow, watch, *RANGE_COMMANDS):
         assert set(options) <= {option.envvar for option in command.params}
 
 
