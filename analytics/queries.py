@@ -27,7 +27,8 @@ SELECT user_id, workflow_id, sum(workflows), sum(jobs), sum(execution_seconds), 
 FROM analytics
 WHERE resolution = 'total' AND (user_id, workflow_id) IN %(keys)s
 GROUP BY user_id, workflow_id
-"""
+HAVING sum(workflows) != 0 OR sum(jobs) != 0 OR sum(log_lines) != 0
+"""  # rows may hold other numbers only: a workflow that only topic `workflows` names has no analytics
 
 
 def totals(

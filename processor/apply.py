@@ -108,7 +108,8 @@ class PartitionWriter:
 
     def _fold(self, batch: Decoded, firsts: _Firsts) -> Rows | None:
         named = [batch.named[one] for one in firsts.named]
-        added = additions(firsts.keyed, firsts.lines, named, streams=batch.streams, failures=batch.failures)
+        failures = list(batch.failures)
+        added = additions(firsts.keyed, firsts.lines, named, streams=batch.streams, failures=failures)
         return fold(added, batch.owners)
 
     def _move(self, batch: Decoded, rows: Rows | None) -> None:

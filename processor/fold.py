@@ -76,10 +76,13 @@ def fold(what: Additions, owners: Owners) -> Rows | None:
     parts = list(_resolutions(_sums(what, numbers)))
     counters = {name: list(_resolutions(sums)) for name, sums in _counts(what, numbers).items()}
     place = np.concatenate([one.place for one in parts])
-    ids = (column[place >> _OWNER_SHIFT] for column in numbers.ids)
+    user_hi, user_lo, workflow_hi, workflow_lo = (column[place >> _OWNER_SHIFT] for column in numbers.ids)
     return Rows(
-        np.repeat(_RESOLUTIONS, [len(one.place) for one in parts]),
-        *ids,
+        resolution=np.repeat(_RESOLUTIONS, [len(one.place) for one in parts]),
+        user_hi=user_hi,
+        user_lo=user_lo,
+        workflow_hi=workflow_hi,
+        workflow_lo=workflow_lo,
         bucket_s=(place >> _THING_BITS & _QUARTERS) * _QUARTER_S,
         numbers={name: np.concatenate([one.columns[name] for one in parts]) for name in parts[0].columns},
         counters={name: _packed(parts, counts) for name, counts in counters.items()},
@@ -117,9 +120,9 @@ def _sums(what: Additions, numbers: _Numbers) -> _Sums:
     """Return what is added, by quarter of an hour, to workflows and to users."""
     names = dict.fromkeys(name for one in what.added for name in one.numbers)
     columns = {
-        name: np.concatenate([
-            one.numbers.get(name, np.full(len(one.owner), MEASURES[name].neutral)) for one in what.added
-        ])
+        name: np.concatenate(
+            [one.numbers.get(name, np.full(len(one.owner), MEASURES[name].neutral)) for one in what.added]
+        )
         for name in names
     }
     owner = np.concatenate([one.owner for one in what.added])

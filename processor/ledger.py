@@ -187,9 +187,7 @@ class Ledger:
                 raise
             raise CheckpointMoved(self.checkpoint(partition)) from None
 
-    def _move(
-        self, partition: Partition, at: Checkpoint, block: Block, to: Checkpoint, ghosts: int
-    ) -> bool:
+    def _move(self, partition: Partition, at: Checkpoint, block: Block, to: Checkpoint, ghosts: int) -> bool:
         condition = Condition(1, at.next_offset, at.generation)
         self.insert(partition, block, condition, token=f"{at.next_offset}#{at.generation}#{ghosts}")
         found = self.checkpoint(partition)

@@ -5,6 +5,7 @@ Below the checkpoint the index has a row for every event with a key, and the fir
     workflows    as many as keys of named workflows
     jobs         at least as many as distinct keys of topic `analytics`; at most those, and repeats beyond the horizon,
                  and records that have no row (those without EventKey among them)
+    results      the same with topic `workflows`; what a former version applied has neither results nor rows
     log lines    at least as many as distinct lines; at most those and repeats beyond the horizon
 
 The last upper bound holds only while no week of the index was dropped. Where keys have moved between partitions, a
@@ -110,21 +111,21 @@ class LineCounts(NamedTuple):
 def index_bounds(
     connection: Connection, ledger: LedgerRows, known: Mapping[UUID, Known], horizon_ms: int
 ) -> dict[str, Bounds]:
-    """Return bounds of `workflows`, `jobs` and `log_lines` as the index gives them."""
-    analytics, lines = _below(ledger, known, "analytics"), _below(ledger, known, "job_logs")
-    applied = sum(offset for _, offset in analytics)
+    """Return bounds of `workflows`, `jobs`, `results` and `log_lines` as the index gives them."""
+    analytics, results, lines = (
+        _below(ledger, known, topic) for topic in ("analytics", "workflows", "job_logs")
+    )
     named = _keys(connection, analytics, horizon_ms, named=True)
-    jobs = _keys(connection, analytics, horizon_ms, named=False)
+    bounds = {"workflows": Bounds(named.distinct, named.by_partition)}
+    for name, below in (("jobs", analytics), ("results", results)):
+        keys = _keys(connection, below, horizon_ms, named=False)
+        bounds[name] = job_bounds(keys, applied=sum(offset for _, offset in below))
     irregular = _keys(connection, lines, horizon_ms, named=False)
-    return {
-        "workflows": Bounds(named.distinct, named.by_partition),
-        "jobs": job_bounds(jobs, applied),
-        "log_lines": line_bounds(_lines(connection, lines, horizon_ms), irregular),
-    }
+    return bounds | {"log_lines": line_bounds(_lines(connection, lines, horizon_ms), irregular)}
 
 
 def job_bounds(keys: Keys, applied: int) -> Bounds:
-    """Return the bounds of jobs; `applied`: offsets below the checkpoints. Pure."""
+    """Return the bounds of jobs, or of their results; `applied`: offsets below the checkpoints. Pure."""
     return Bounds(keys.distinct, keys.by_partition + keys.again + applied - keys.records)
 
 
@@ -233,8 +234,7 @@ def _is_dropped(oldest_week: int, first_day_s: int) -> bool:
 
 def counted(ledger: LedgerRows) -> dict[str, int]:
     """Return the numbers that the index bounds."""
-    totals = ledger.totals
-    return {"workflows": totals.workflows, "jobs": totals.jobs, "log_lines": totals.log_lines}
+    return ledger.totals._asdict()
 
 
 def ends_by_id(known: Mapping[UUID, Known], ends: Iterable[tuple[tuple[str, int], int]]) -> dict[UUID, int]:

@@ -16,7 +16,8 @@ GROUP BY topic, epoch
 
 _LEDGER = """
 SELECT resolution = 'checkpoint', workflow_id, sum(checkpoint_rows), sum(offset_delta), max(next_offset),
-       sum(generation), sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines), sum(log_bytes)
+       sum(generation), sum(workflows), sum(jobs), sum(jobs_completed) + sum(jobs_failed), sum(execution_seconds),
+       sum(log_lines), sum(log_bytes)
 FROM analytics
 WHERE resolution = 'checkpoint'
    OR (resolution = 'total' AND workflow_id = toUUID('00000000-0000-0000-0000-000000000000'))
@@ -49,6 +50,7 @@ class GrandTotals(NamedTuple):
 
     workflows: int = 0
     jobs: int = 0
+    results: int = 0
     execution_seconds: int = 0
     log_lines: int = 0
     log_bytes: int = 0

@@ -94,9 +94,7 @@ class Keyed(Columns, _Keyed):
 
 _NONE: Final = np.zeros(0, np.int64)
 _NO_KEY: Final = np.zeros(0, np.uint64)
-NO_EVENTS: Final = Keyed(
-    _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NO_KEY, _NO_KEY, np.zeros(0, bool)
-)
+NO_EVENTS: Final = Keyed(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NO_KEY, _NO_KEY, np.zeros(0, bool))
 
 
 class _Lines(NamedTuple):
@@ -190,7 +188,7 @@ class Decoded:
     keyed: list[Keyed] = field(default_factory=list)
     lines: list[Lines] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: dict[Failure, int] = field(default_factory=dict)  # each with its position
     named: dict[int, Named] = field(
         default_factory=dict
     )  # by workflow id; of owners that are new in this batch

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import pytest
 
-from processor.ledger import Condition, Ledger, checkpoint_row
+from processor.block import checkpoint_row
+from processor.ledger import Condition, Ledger
 from processor.model import OffsetRange, Partition
 from sandbox.clickhouse import LocalClickHouse
 from sandbox.ports import LOCALHOST, free_port
