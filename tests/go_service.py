@@ -13,7 +13,18 @@ from uuid import UUID
 import psycopg
 
 from sandbox.records import CorpusRecord
-from tests.reference_values import NS, Json, Malformed, duration_of, integer_of, parse, text_of, time_ns, utc_day, uuid_of
+from tests.reference_values import (
+    NS,
+    Json,
+    Malformed,
+    duration_of,
+    integer_of,
+    parse,
+    text_of,
+    time_ns,
+    utc_day,
+    uuid_of,
+)
 
 RETENTION = timedelta(hours=336)
 
@@ -70,7 +81,9 @@ ON CONFLICT (user_id, workflow_id) DO UPDATE SET
     total_job_execution_duration = analytics.total_job_execution_duration + EXCLUDED.total_job_execution_duration,
     logs_count = analytics.logs_count + EXCLUDED.logs_count
 """
-_NEW_WORKFLOW = "INSERT INTO workflows (id, user_id, kind) VALUES (%s, %s, 'CONTAINER') ON CONFLICT DO NOTHING"
+_NEW_WORKFLOW = (
+    "INSERT INTO workflows (id, user_id, kind) VALUES (%s, %s, 'CONTAINER') ON CONFLICT DO NOTHING"
+)
 _NEW_JOB = """
 INSERT INTO jobs (id, workflow_id, user_id, status, started_at, completed_at, failure_kind, last_error_code)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING

@@ -77,11 +77,15 @@ class Migration:
                 self.go.take(record)
         self.go.clean_up()
         for topic in GROUPS:
-            self.commit(topic, {place: end - uncommitted(place) for place, end in read.items() if place[0] == topic})
+            self.commit(
+                topic, {place: end - uncommitted(place) for place, end in read.items() if place[0] == topic}
+            )
 
     def commit(self, topic: str, offsets: dict[Place, int]) -> None:
         consumer = self._member(topic)
-        consumer.commit(offsets=[TopicPartition(*place, offset) for place, offset in offsets.items()], asynchronous=False)
+        consumer.commit(
+            offsets=[TopicPartition(*place, offset) for place, offset in offsets.items()], asynchronous=False
+        )
         consumer.close()
 
     def join(self, topic: str) -> Consumer:
@@ -155,5 +159,3 @@ class Migration:
             "POSTGRES_PASSWORD": PASSWORD,
             "POSTGRES_DB": self.postgres_db,
         }
-
-

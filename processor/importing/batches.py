@@ -6,7 +6,6 @@ line keys    rows of the index of lines
 jobs         totals, days and quarter hours, as their events would have added them; the EventKeys of their results
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,14 +31,13 @@ from processor.decode.events import (
 )
 from processor.decode.job_logs import place_of
 from processor.decode.keys import Keys, hashed_key, job_keys, result_key
+from processor.decode.workflows import failure_position
 from processor.fold import DAY, OPENING, QUARTER, Rows, fold
 from processor.ids import Int64s, parse_id
 from processor.importing.rows import BALANCES, EVENTS, LINES, Balance, PastJob, ProcessedKey, Row
 
 LONG_AGO_MS: Final = 1
 """The time of facts whose time nobody knows: any record is newer."""
-
-_WORD: Final = re.compile(r"[\w.:/-]{0,64}", re.ASCII)
 
 
 @dataclass
@@ -163,8 +161,7 @@ def _result_key(job: PastJob) -> tuple[int, int]:
 
 
 def _failure(job: PastJob, failures: dict[Failure, int]) -> int:
-    words = (text if _WORD.fullmatch(text) else "OTHER" for text in (job.failure_kind, job.error_code))
-    return failures.setdefault(Failure(*words), len(failures)) + 1
+    return failure_position(job.failure_kind, job.error_code, failures)
 
 
 def _index_rows(event: int, time_ms: Sequence[int], offset: Int64s, keys: Keys) -> Keyed:
