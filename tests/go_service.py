@@ -22,7 +22,6 @@ from tests.reference_values import (
     parse,
     text_of,
     time_ns,
-    utc_day,
     uuid_of,
 )
 

@@ -4,16 +4,19 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
+from pydantic import SecretStr
 
 from analytics.settings import Settings
 from analytics.store.pool import Connection
+from processor.importing.settings import ImportSettings
 from sandbox.broker import LocalBroker
 from sandbox.partitioner import partition_of
 from sandbox.play import play_records
@@ -65,7 +68,7 @@ class Migration:
         report = play_records(records, self.broker.address)
         assert report.ok, report
         for record in records:
-            self.log[record.topic, partition_of(record.partition_key, PARTITIONS)].append(record)
+            self.log[place_of(record)].append(record)
 
     def let_go_read(
         self, parts: Callable[[Place], int], *, uncommitted: Callable[[Place], int] = lambda _: 0
@@ -107,9 +110,22 @@ class Migration:
 
     # --- ours ---
 
-    def run(self, *command: str, dying_at: int | None = None) -> "subprocess.CompletedProcess[str]":
-        """Run a command of the processor; it ends with any code."""
-        module = ["processor"] if dying_at is None else ["tests.dying_command", str(dying_at)]
+    def import_settings(self, **changes: Any) -> ImportSettings:
+        """The settings of the command, to run it within the test."""
+        host, port = self._postgres.address.split(":")
+        given = self.settings.model_dump() | {
+            "kafka_brokers": (self.broker.address,),
+            "postgres_host": host,
+            "postgres_port": int(port),
+            "postgres_user": USER,
+            "postgres_password": SecretStr(PASSWORD),
+            "postgres_db": self.postgres_db,
+        }
+        return ImportSettings(**given | changes)
+
+    def run(self, *command: str, dying_at: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run a command of the processor; it ends with any code. `dying_at`: a point of tests.dying_import."""
+        module = ["tests.dying_import", dying_at] if dying_at else ["processor"]
         return subprocess.run(
             [sys.executable, "-m", *module, *command],
             env=os.environ | self._environment(), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
@@ -117,16 +133,23 @@ class Migration:
 
     def count_the_rest(self) -> None:
         """A processor counts to the end of the log."""
+        with self.processing():
+            end = sum(len(self.log[place]) for place in self.log if place[0] in COUNTED)
+            eventually(lambda: self.applied() >= end, within_s=120)
+
+    @contextmanager
+    def processing(self) -> Iterator[Path]:
+        """A processor runs for a while; yields its log."""
         command = [sys.executable, "-m", "processor", "run"]
         log = self._directory / "processor.log"
         processor = ChildProcess("processor", command, log, environment=os.environ | self._environment())
         try:
-            end = sum(len(self.log[place]) for place in self.log if place[0] in COUNTED)
-            eventually(lambda: self._applied() >= end, within_s=120)
+            yield log
         finally:
             processor.stop()
 
-    def _applied(self) -> int:
+    def applied(self) -> int:
+        """Offsets that are in the numbers, of all partitions of Kafka."""
         (row,) = self.query(
             "SELECT sum(offset_delta) FROM analytics WHERE resolution = 'checkpoint' "
             "AND workflow_id NOT IN (SELECT arrayJoin(inherited.partition_id) FROM lineage)"
@@ -159,3 +182,8 @@ class Migration:
             "POSTGRES_PASSWORD": PASSWORD,
             "POSTGRES_DB": self.postgres_db,
         }
+
+
+def place_of(record: CorpusRecord) -> Place:
+    """Where a record is published."""
+    return record.topic, partition_of(record.partition_key, PARTITIONS)
