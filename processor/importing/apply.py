@@ -41,7 +41,7 @@ class Applying:
             self._note(at.next_offset)
             with suppress(CheckpointMoved):  # another run is at work as well
                 self._apply_from(at)
-            at = self._ledger.begin(self._import.partition, 0, 0)
+            at = self._ledger.checkpoint(self._import.partition) or at
         self._note(self._import.rows)
 
     def _store_lineages(self) -> None:
@@ -61,7 +61,8 @@ class Applying:
     def _begin_partitions(self) -> None:
         for lineage, log in zip(self._import.lineages(), self._import.logs, strict=True):
             for number, start in enumerate(log.starts):
-                self._ledger.begin(lineage.partition(number), start, 0)
+                if self._ledger.checkpoint(lineage.partition(number)) is None:
+                    self._ledger.begin(lineage.partition(number), start, 0)
 
     def _apply_from(self, at: Checkpoint) -> None:
         """Apply the batch that begins at the checkpoint. Raises CheckpointMoved."""

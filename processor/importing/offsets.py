@@ -1,6 +1,6 @@
 """Where the Go consumer groups stopped: the first offset of each partition that is not in the Go tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import (
@@ -46,26 +46,22 @@ def starts(
 ) -> dict[Place, Start]:
     """Return where each partition goes on; `groups`: the Go consumer group of a topic.
 
-    A topic that no Go program counts goes on where its log begins. Raises NotImportable while a group has members, and
-    where it has not read a partition that has records. Raises BrokerUnavailable.
+    A topic that no Go program counts goes on where its log begins. Raises NotImportable where a group has not read a
+    partition that has records. Raises BrokerUnavailable.
     """
     committed: dict[Place, int] = {}
     for topic, group in groups.items():
-        require_stopped(admin, group)
         committed |= _committed(admin, group, topics[topic])
     places = [(one.name, number) for one in topics.values() for number in range(one.partitions)]
     logs = log_ranges(admin, settings, {place: committed.get(place, 0) for place in places})
     return {place: _start(place, groups.get(place[0]), committed.get(place), logs[place]) for place in places}
 
 
-def require_stopped(admin: AdminClient, group: str) -> None:
-    """Raise NotImportable while a consumer group has members."""
-    found = _answer(admin.describe_consumer_groups([group], request_timeout=_ANSWER_WITHIN_S)[group])
-    if found.state not in _STOPPED or found.members:
-        raise NotImportable(
-            f"consumer group {group} is at work ({len(found.members)} members): stop the Go programs and wait until they "
-            "have ended, a session timeout after a crash"
-        )
+def at_work(admin: AdminClient, groups: Iterable[str]) -> list[str]:
+    """Return the consumer groups that have members, or may have. Raises BrokerUnavailable."""
+    names = list(groups)
+    found = admin.describe_consumer_groups(names, request_timeout=_ANSWER_WITHIN_S)
+    return [name for name in names if _answer(found[name]).state not in _STOPPED]
 
 
 def _committed(admin: AdminClient, group: str, topic: Topic) -> dict[Place, int]:

@@ -8,7 +8,7 @@ import click
 
 from analytics.errors import Retryable
 from processor.importing.apply import Applying
-from processor.importing.offsets import Start, starts
+from processor.importing.offsets import Start, at_work, starts
 from processor.importing.settings import ImportSettings
 from processor.importing.spool import Import, Log, copy_rows, drop_copies, is_whole, read_import, seal
 from processor.operate.access import TIMEOUT_S, Access, access
@@ -67,27 +67,63 @@ def run_import(settings: ImportSettings, wanted: Wanted, *, dry_run: bool) -> No
     )
 
 
+class _Kafka(NamedTuple):
+    """What the brokers say: the topics, where their partitions go on, and which Go consumer groups are at work."""
+
+    topics: Mapping[str, Topic]
+    places: Mapping[Place, Start]
+    busy: list[str]
+
+
+def _ask_kafka(reach: Access, wanted: Wanted) -> _Kafka:
+    busy = at_work(reach.admin, wanted.groups.values())  # first: where nobody is, nobody commits afterwards
+    topics = describe_topics(reach.admin)
+    return _Kafka(topics, starts(reach.admin, reach.settings, topics, wanted.groups), busy)
+
+
 def _begin(reach: Access, settings: ImportSettings, wanted: Wanted, *, dry_run: bool) -> Import | None:
     """Copy a snapshot and seal it; None for a dry run."""
     from processor.importing.go_tables import go_tables
 
     _require_empty(reach)
-    topics = describe_topics(reach.admin)
-    places = starts(reach.admin, settings, topics, wanted.groups)
+    kafka = _ask_kafka(reach, wanted)
+    if kafka.busy and not dry_run:
+        raise Refused(_busy(kafka.busy))
     with go_tables(settings, history=wanted.history) as tables:
         found = tables.totals()
-        _show(found, places)
+        _show(found, kafka.places)
         if dry_run:
+            if kafka.busy:
+                click.echo(f"This is how it is now. An import would refuse: {_busy(kafka.busy)}.")
             return None
         id_ = uuid4()
         with progress_bar("copy", found.rows) as advance:
             copy = copy_rows(reach.plain, id_, tables.rows, lambda done: advance(done, "rows"))
-    _require_nothing_consumed(places, starts(reach.admin, settings, topics, wanted.groups))
-    import_ = Import(id_, found.taken_ms, copy, _logs(topics, places))
+    _require_unchanged(kafka, _ask_kafka(reach, wanted), wanted)
     if not is_whole(reach.plain, id_, copy):
         raise Retryable("the copied rows are not those that were read: is another import at work?")
+    import_ = Import(id_, found.taken_ms, copy, _logs(kafka.topics, kafka.places))
     seal(reach.plain, import_)
     return import_
+
+
+def _require_unchanged(before: _Kafka, after: _Kafka, wanted: Wanted) -> None:
+    """Refuse when a Go program may have counted while the tables were copied."""
+    offsets = [
+        {place: start.offset for place, start in one.places.items() if place[0] in wanted.groups}
+        for one in (before, after)
+    ]
+    if after.busy or offsets[0] != offsets[1] or before.topics != after.topics:
+        raise Refused(
+            "the Go programs went on, or topics were changed, while the tables were copied: try again"
+        )
+
+
+def _busy(groups: list[str]) -> str:
+    return (
+        f"consumer groups are at work ({', '.join(groups)}): stop the Go programs, and wait until they have ended, "
+        "a session timeout after a crash"
+    )
 
 
 def _go_on(reach: Access, import_: Import) -> None:
@@ -119,19 +155,7 @@ def _require_empty(reach: Access) -> None:
     if full:
         raise Refused(
             f"database {reach.settings.clickhouse_database} is not empty ({', '.join(full)}): what a processor has "
-            "counted, and what is imported, would be counted twice. Import into a new database (`chronoverse-analytics migrate`)"
-        )
-
-
-def _require_nothing_consumed(before: Mapping[Place, Start], after: Mapping[Place, Start]) -> None:
-    moved = [
-        f"{topic}/{number}"
-        for (topic, number), start in before.items()
-        if after.get((topic, number), start).offset != start.offset
-    ]
-    if moved or before.keys() != after.keys():
-        raise Refused(
-            f"offsets were committed while the tables were copied ({', '.join(moved)}): stop the Go programs first"
+            "counted, and what is imported, would be counted twice. Import into a new one (`chronoverse-analytics migrate`)"
         )
 
 

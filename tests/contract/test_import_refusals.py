@@ -63,10 +63,12 @@ def changed(world, change, back):
     world.tables.execute(back)
 
 
-def test_a_go_program_that_is_at_work(world, refused):
+def test_a_go_program_that_is_at_work(world, refused, capsys):
     consumer = world.join("analytics")
     try:
         refused("analytics-processor", "stop the Go programs")
+        run_import(world.import_settings(), WANTED, dry_run=True)
+        assert "would refuse" in capsys.readouterr().out
     finally:
         consumer.close()
 

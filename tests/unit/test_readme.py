@@ -11,6 +11,7 @@ from analytics.analytics_pb2 import DESCRIPTOR
 from analytics.cli.commands import user, watch, workflow
 from analytics.cli.objects import KEYS
 from analytics.settings import ServiceSettings, Settings, load
+from processor.importing.settings import ImportSettings
 from processor.settings import ProcessorSettings
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +25,9 @@ EACH_KIND = pytest.mark.parametrize(
         ("Both programs", Settings, set()),
         ("Service", ServiceSettings, set(Settings.model_fields)),
         ("Processor", ProcessorSettings, set(Settings.model_fields)),
+        ("Import", ImportSettings, set(ProcessorSettings.model_fields)),
     ],
-    ids=["both", "service", "processor"],
+    ids=["both", "service", "processor", "import"],
 )
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
