@@ -140,7 +140,6 @@ class GoService:
             return
         job = event_key.split(":")[2]
         kind, code = self._results.get(job, ("", ""))
-        self._sql.execute(_NEW_WORKFLOW, [workflow, user])
         status = "FAILED" if job in self._results else "COMPLETED"
         started = end - timedelta(seconds=seconds)
         self._sql.execute(_NEW_JOB, [job, workflow, user, status, started, end, kind, code])
@@ -161,6 +160,7 @@ class GoService:
 
     def _add(self, user: UUID, workflow: UUID, kind: str, jobs: int, seconds: int, lines: int) -> None:
         self._sql.execute(_NEW_USER, [user])
+        self._sql.execute(_NEW_WORKFLOW, [workflow, user])
         self._sql.execute(_ADD, [user, workflow, kind, jobs, seconds, lines])
 
 

@@ -40,7 +40,10 @@ SELECT version(), max(version), now64(3) FROM schema_migrations
 
 
 class Migration:
-    """`go`: the Go service, in a fresh database of PostgreSQL."""
+    """`go`: the Go service, in a fresh database of PostgreSQL.
+
+    `deaths`: runs of the import that were killed, by point; `last`: the one that was not.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,8 @@ class Migration:
         self.tables: psycopg.Connection[Any] = postgres.connect(self.postgres_db)
         self.go = GoService(self.tables, results or {})
         self.log: defaultdict[Place, list[CorpusRecord]] = defaultdict(list)
+        self.last: subprocess.CompletedProcess[str] | None = None
+        self.deaths: dict[str, subprocess.CompletedProcess[str]] = {}
         self.query(_NOTE_SELFTEST)  # proved by other tests; here it would cost a second
 
     def close(self) -> None:
