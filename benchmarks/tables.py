@@ -1,9 +1,9 @@
 """Tables as long use leaves them, made by ClickHouse itself from row numbers.
 
 The assumed shape, event by event: every workflow runs the same number of jobs, spread evenly over some days; a job
-takes up to ten minutes and writes some log lines of about 100 bytes, on one stream. So the rows have what real ones
-have (random ids whose first bits are a time, a bucket for nearly every job), and all that they say fits together:
-totals are the sums of days, days of quarter hours.
+takes up to ten minutes and writes some log lines of about 100 bytes, on one stream; one in ten fails. So the rows have
+what real ones have (random ids whose first bits are a time, a bucket for nearly every job), and all that they say fits
+together: totals are the sums of days, days of quarter hours.
 """
 
 import time
@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import numpy as np
+
+from analytics import histogram
 from analytics.store.pool import Connection
 from benchmarks.errors import BenchmarkFailed
 
@@ -20,6 +23,7 @@ NEWEST_MS: Final = 1_772_323_200_000
 SPAN_DAYS: Final = 20
 """So old are the oldest index rows: what has to be kept for a horizon of 336 h and a retention of 168 h."""
 
+_LONGEST_S: Final = 600  # of jobs
 _AT_ONCE: Final = 1_000_000
 _QUIET_S: Final = 1.0
 _MERGED_WITHIN_S: Final = 300.0
@@ -78,8 +82,12 @@ _WORKFLOW: Final = _UUID7.format(
 
 _FOLDED: Final = f"""
 INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, workflows, jobs, execution_seconds,
-                       log_lines, log_bytes)
-SELECT bucket.1, user_id, scope, bucket.2, sum(is_first), count(), sum(seconds), sum(lines), sum(bytes)
+                       log_lines, log_bytes, shortest_seconds, longest_seconds, durations, jobs_completed, jobs_failed,
+                       failures, stderr_lines, stderr_bytes)
+SELECT bucket.1, user_id, scope, bucket.2, sum(is_first), count(), sum(seconds), sum(lines), sum(bytes),
+       min(seconds), max(seconds), sumMap(map(toUInt16(%(bins)s[seconds + 1]), toInt64(1))),
+       countIf(not has_failed), countIf(has_failed), sumMapIf(map('USER Aborted', toInt64(1)), has_failed),
+       sumIf(lines, is_stderr), sumIf(bytes, is_stderr)
 FROM
 (
     SELECT
@@ -89,9 +97,11 @@ FROM
         {_USER} AS user_id,
         {_WORKFLOW} AS workflow_id,
         job %% %(jobs_of_workflow)s = 0 AS is_first,
-        sipHash64(job, 3) %% 600 AS seconds,
+        sipHash64(job, 3) %% {_LONGEST_S} AS seconds,
         1 + sipHash64(job, 5) %% (2 * %(lines_of_job)s - 1) AS lines,
         lines * 85 + sipHash64(job, 6) %% (lines * 30) AS bytes,
+        sipHash64(job, 7) %% 10 = 0 AS has_failed,
+        sipHash64(job, 8) %% 10 < 3 AS is_stderr,
         toUInt32(intDiv(%(newest_ms)s, 86400000) - %(days)s + job %% %(jobs_of_workflow)s %% %(days)s) AS day,
         arrayJoin([
             (toInt8(1), toDateTime(0, 'UTC')),
@@ -191,7 +201,8 @@ class Stored(NamedTuple):
 
 def fill_totals(connection: Connection, shape: Shape) -> None:
     """Add what the jobs and lines of a shape come to: totals, days, quarter hours, and table `workflows`."""
-    parameters = shape._asdict() | {"newest_ms": NEWEST_MS}
+    bins = histogram.bins(np.arange(_LONGEST_S)).tolist()
+    parameters = shape._asdict() | {"newest_ms": NEWEST_MS, "bins": bins}
     first_workflow = shape.first_user * shape.workflows_of_user
     end = (first_workflow + shape.workflows) * shape.jobs_of_workflow
     for first_job in range(first_workflow * shape.jobs_of_workflow, end, _AT_ONCE):

@@ -224,8 +224,8 @@ def test_a_line_with_an_odd_event_key_is_of_its_stream_too():
 
 
 def test_nothing_adds_nothing():
-    assert additions([], [], []) == Additions([], [])
-    assert fold(Additions([], []), owners()) is None
+    assert additions([], [], []) == Additions([])
+    assert fold(Additions([]), owners()) is None
 
 
 @given(some_batches)
