@@ -76,7 +76,8 @@ def _of_balances(rows: Sequence[Balance], first: int) -> Batch:
         "execution_seconds": np.array([one.seconds for one in rows]),
         "log_lines": np.array([one.lines for one in rows]),
     }
-    folded = fold(Additions([Added(owner, np.zeros_like(owner), numbers)], []), owners)
+    none = np.zeros_like(owner)
+    folded = fold(Additions([Added(owner, none, none, numbers)]), owners)
     batch.rows = None if folded is None else _without_time(folded)
     return batch
 
