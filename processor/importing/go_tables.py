@@ -55,6 +55,7 @@ SELECT a.user_id::text, a.workflow_id::text, row_number() OVER (PARTITION BY a.w
 FROM analytics a
 LEFT JOIN history h ON h.user_id = a.user_id AND h.workflow_id = a.workflow_id
 LEFT JOIN workflows w ON w.id = a.workflow_id
+WHERE a.workflow_id != '00000000-0000-0000-0000-000000000000' -- of malformed events; here it marks rows of users
 ORDER BY a.user_id, a.workflow_id
 """
 

@@ -9,7 +9,7 @@ from analytics.errors import Stop
 from processor.apply import PartitionWriter, Stores
 from processor.importing.rows import ProcessedKey
 from processor.importing.spool import is_whole
-from processor.lineage_table import ImportUnderWay, identify, read_lineages
+from processor.lineage_table import ImportUnderWay, identify, read_lineages, store_generation
 from processor.opening import Held, Opener
 from tests.import_world import STARTS, Imported, balance, job_key, past_job
 from tests.processor_world import (
@@ -209,6 +209,17 @@ def test_a_processor_waits_until_everything_is_imported(clickhouse):
         world.apply()
         count(world, "analytics", finished_job(3))
         assert sums(world, "total") == (1, 2, 20, 3, 0, 0)
+
+
+@pytest.mark.parametrize("rows", [(), (balance(),)], ids=["nothing", "a balance"])
+def test_no_processor_begins_a_partition_of_a_topic_whose_lineage_an_import_has_stored(clickhouse, rows):
+    with imported(clickhouse, *rows) as world:
+        for lineage in world.import_.lineages():
+            store_generation(world.plain, lineage)
+        with pytest.raises(Held, match="import"):
+            count(world, "analytics", finished_job(3))
+        partition = read_lineages(world.plain)["analytics"].partition(0)
+        assert world.ledger.checkpoint(partition) is None
 
 
 def test_the_audit_says_that_an_import_is_under_way(clickhouse):
