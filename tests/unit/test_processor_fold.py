@@ -223,6 +223,22 @@ def test_a_line_with_an_odd_event_key_is_of_its_stream_too():
     assert sums[TOTAL, UUID(USER).int, 0, 0].numbers["stderr_lines"] == 1
 
 
+def test_owners_that_are_met_later_are_known_too():
+    """They outlive a batch."""
+    known = owners()
+    before = added_by(([], [(0, NOW_MS // 1000, 5, 0)], []))
+    fold(before, known)
+    known.of(some_id(30), some_id(31))
+    rows = fold(added_by(([], [(4, NOW_MS // 1000, 5, 0)], [])), known)
+    of_workflow = {(user, flow) for _, user, flow, _ in sums_of_rows(rows) if flow}
+    assert of_workflow == {(UUID(some_id(30)).int, UUID(some_id(31)).int)}
+
+
+def test_results_without_a_failure_send_none():
+    rows = folded(([(RESULT, 0, 1_772_359_200, 0, WAS_COMPLETED)], [], []))
+    assert (rows.counters, rows.numbers["jobs_completed"].tolist()) == ({}, [1] * 6)
+
+
 def test_nothing_adds_nothing():
     assert additions([], [], []) == Additions([])
     assert fold(Additions([]), owners()) is None
