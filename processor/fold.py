@@ -12,8 +12,8 @@ from processor.decode.events import Failure, Owners
 from processor.ids import Int64s, UInt64s
 from processor.measures import COUNTERS, MEASURES
 
-CHECKPOINT, TOTAL, DAY, QUARTER = range(4)
-"""Values of the column `resolution`."""
+CHECKPOINT, TOTAL, DAY, QUARTER, OPENING = range(5)
+"""Values of the column `resolution`; OPENING: see processor.importing."""
 
 _QUARTER_S: Final = 900
 _SPANS: Final = {QUARTER: 1, DAY: 96, TOTAL: 1 << 23}  # quarters of an hour

@@ -1,5 +1,7 @@
 """The numbers against each other: totals, days and quarter hours, and users against their workflows.
 
+What was imported without a time is in no day, but in a row `opening`, which counts as one.
+
 Every query compares within itself, so within one snapshot of parts. They spill to disk where there is too much.
 """
 
@@ -40,7 +42,7 @@ class _Comparison(NamedTuple):
 _COMPARISONS: Final = (
     _Comparison(
         "totals",
-        "resolution IN ('total', 'day')",
+        "resolution IN ('total', 'day', 'opening')",
         "user_id, workflow_id",
         "resolution = 'total'",
         "users or workflows have other all-time totals than their days add up to",
@@ -84,7 +86,7 @@ _NEGATIVE = "SELECT count() FROM analytics WHERE {}".format(
 _SKETCH = f"""
 SELECT resolution = 'total', workflow_id = {_NIL}, {", ".join(_AGGREGATES)}
 FROM analytics
-WHERE resolution IN ('total', 'day')
+WHERE resolution IN ('total', 'day', 'opening')
 GROUP BY 1, 2
 """
 

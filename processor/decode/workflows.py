@@ -150,16 +150,21 @@ def _take_step(event: Lifecycle, time_ms: int, into: Decoded) -> None:
 def _take_result(event: Result, at: int, into: Decoded, results: _Results) -> None:
     results.owner.append(into.owners.of(event.user, event.workflow))
     results.keys.append(result_key(event.event_key))
-    results.detail.append(_failure_of(event, into) if event.is_failure else WAS_COMPLETED)
+    failed = (
+        failure_position(event.failure_kind, event.error_code, into.failures)
+        if event.is_failure
+        else WAS_COMPLETED
+    )
+    results.detail.append(failed)
     results.at.append(at)
 
 
-def _failure_of(event: Result, into: Decoded) -> int:
-    """Return the position of the way in which a job failed, plus 1."""
-    failure = Failure(_word(event.failure_kind), _word(event.error_code))
-    if failure not in into.failures and len(into.failures) >= _MOST_FAILURES:
+def failure_position(kind: str, code: str, failures: dict[Failure, int]) -> int:
+    """Return the position of the way in which a job failed, plus 1; a new way is added to `failures`."""
+    failure = Failure(_word(kind), _word(code))
+    if failure not in failures and len(failures) >= _MOST_FAILURES:
         failure = Failure(_OTHER, _OTHER)
-    return into.failures.setdefault(failure, len(into.failures)) + 1
+    return failures.setdefault(failure, len(failures)) + 1
 
 
 def _word(text: str) -> str:

@@ -13,6 +13,7 @@ from analytics.cli.objects import KEYS
 from analytics.cli.range_commands import COMMANDS as RANGE_COMMANDS
 from analytics.settings import ServiceSettings, Settings, load
 from analytics.store.users import UserSettings
+from processor.importing.settings import ImportSettings
 from processor.settings import ProcessorSettings
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +27,9 @@ EACH_KIND = pytest.mark.parametrize(
         ("Both programs", Settings, set()),
         ("Service", ServiceSettings, set(Settings.model_fields)),
         ("Processor", ProcessorSettings, set(Settings.model_fields)),
+        ("Import", ImportSettings, set(ProcessorSettings.model_fields)),
     ],
-    ids=["both", "service", "processor"],
+    ids=["both", "service", "processor", "import"],
 )
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
