@@ -11,15 +11,18 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from analytics import queries
+from analytics import metrics, queries
 from analytics.errors import Retryable, StoreTimeout
 from analytics.queries import Progress
 from analytics.reads import QueryRunner
 from analytics.store.pool import StatementFailed
+from analytics.turns import Turns
 
 TOPICS: Final = ("analytics", "workflows", "job_logs")
 _PAUSE_S: Final = 0.5
 _READ_WITHIN_S: Final = 2.0
+_LOOP: Final = "freshness"
+_LONGEST_TURN_S: Final = 30.0  # of the event loop, in which everything happens
 
 _log = structlog.get_logger(__name__)
 
@@ -78,6 +81,7 @@ class FreshnessReader:
         self._as_of_ms: int | None = None
         self._topics: list[TopicProgress] = []
         self._works = True
+        self._turns = Turns({_LOOP: _LONGEST_TURN_S})
 
     def as_of_ms(self) -> int | None:
         """Return the as-of time that was true when last read, hence is true now; None when unknown."""
@@ -87,10 +91,21 @@ class FreshnessReader:
         """Return how far each topic was counted when last read; empty when unknown."""
         return self._topics
 
+    @property
+    def store_answers(self) -> bool:
+        """Whether ClickHouse answered the last read; True before the first one."""
+        return self._works
+
+    def live_problems(self) -> list[str]:
+        """Return what is wrong when the event loop does not turn any more. For any thread."""
+        return self._turns.problems()
+
     async def run(self) -> None:
         """Read until cancelled; a failure is logged once and the next read tries again."""
         while True:
+            self._turns.note(_LOOP)
             await self._refresh()
+            metrics.AS_OF.set((self._as_of_ms or 0) / 1000)
             await asyncio.sleep(_PAUSE_S)
 
     async def _refresh(self) -> None:

@@ -8,6 +8,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
@@ -72,7 +73,8 @@ class Layers(aio.ServerInterceptor):
         return self._wrapped[method]
 
 
-def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
+def wrapped(handler: Any, answer: Answer, **changes: Any) -> Any:
+    """Return the handler of a method with one request and one answer, which `answer` answers."""
     serializers = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,
@@ -80,7 +82,8 @@ def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(answer, **serializers | changes)
 
 
-def _streaming(handler: Any, answers: Answers, **changes: Any) -> Any:
+def wrapped_stream(handler: Any, answers: Answers, **changes: Any) -> Any:
+    """The same for a handler that answers with a stream."""
     serializers = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,
@@ -109,7 +112,7 @@ class Measure(Layer):
                 seconds.observe(time.monotonic() - started)
             return response
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
     def wrap_stream(self, method: str, handler: Any) -> Any:
         """See Layer."""
@@ -118,8 +121,9 @@ class Measure(Layer):
             code = StatusCode.CANCELLED
             try:
                 with metrics.GRPC_STREAMS.labels(method).track_inprogress():
-                    async for response in handler.unary_stream(request, context):
-                        yield response
+                    async with aclosing(handler.unary_stream(request, context)) as stream:
+                        async for response in stream:
+                            yield response
                 code = StatusCode.OK
             except aio.AbortError:
                 code = context.code()
@@ -127,7 +131,7 @@ class Measure(Layer):
             finally:
                 metrics.GRPC_REQUESTS.labels(method, code.name).inc()
 
-        return _streaming(handler, answers)
+        return wrapped_stream(handler, answers)
 
 
 class TranslateErrors(Layer):
@@ -145,22 +149,23 @@ class TranslateErrors(Layer):
                 _log_fault(method, error)
                 await context.abort_with_status(status_of(error))
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
     def wrap_stream(self, method: str, handler: Any) -> Any:
         """See Layer."""
 
         async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
             try:
-                async for response in handler.unary_stream(request, context):
-                    yield response
+                async with aclosing(handler.unary_stream(request, context)) as stream:
+                    async for response in stream:
+                        yield response
             except aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001 -- the edge: everything becomes a status here
                 _log_fault(method, error)
                 await context.abort_with_status(status_of(error))
 
-        return _streaming(handler, answers)
+        return wrapped_stream(handler, answers)
 
 
 def _log_fault(method: str, error: Exception) -> None:
@@ -191,7 +196,7 @@ class Decode(Layer):
                 context.set_compression(grpc.Compression.Gzip)
             return await handler.unary_unary(_decoded(handler, raw), context)
 
-        return _with(handler, answer, request_deserializer=None)
+        return wrapped(handler, answer, request_deserializer=None)
 
     def wrap_stream(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- every method is decoded alike
         """See Layer."""
@@ -199,10 +204,11 @@ class Decode(Layer):
         async def answers(raw: bytes, context: Any) -> AsyncIterator[Any]:
             if encoding.is_gzip(raw):
                 context.set_compression(grpc.Compression.Gzip)
-            async for response in handler.unary_stream(_decoded(handler, raw), context):
-                yield response
+            async with aclosing(handler.unary_stream(_decoded(handler, raw), context)) as stream:
+                async for response in stream:
+                    yield response
 
-        return _streaming(handler, answers, request_deserializer=None)
+        return wrapped_stream(handler, answers, request_deserializer=None)
 
 
 def _decoded(handler: Any, raw: bytes) -> Any:
@@ -234,7 +240,7 @@ class Admit(Layer):
             except TimeoutError:
                 raise errors.StoreTimeout("no answer within the time of the request") from None
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
 
     def wrap_stream(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- only our own streams come here
         """A stream ends with OK shortly before the token expires; it is not held to the time of a request."""
@@ -244,10 +250,11 @@ class Admit(Layer):
             valid_s = caller.expires_at_s - time.time() - _BEFORE_EXPIRY_S
             left_s: float | None = context.time_remaining()
             enter_call(Call(caller, time.monotonic() + min(valid_s, math.inf if left_s is None else left_s)))
-            async for response in handler.unary_stream(request, context):
-                yield response
+            async with aclosing(handler.unary_stream(request, context)) as stream:
+                async for response in stream:
+                    yield response
 
-        return _streaming(handler, answers)
+        return wrapped_stream(handler, answers)
 
     def _limit_s(self, context: Any) -> float:
         """The caller's deadline when it has one, never more than GRPC_REQUEST_TIMEOUT."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -117,8 +118,9 @@ class AnalyticsService(AnalyticsServiceServicer):
         """Yield a summary whenever it changes."""
         question = watching.parse(request)
         call = _admitted(question.summary.scope.user_id)
-        async for response in self._watching.watch(question, call.give_up_at):
-            yield response
+        async with aclosing(self._watching.watch(question, call.give_up_at)) as responses:
+            async for response in responses:
+                yield response
 
     async def ListAnomalies(  # noqa: N802 -- the name on the wire
         self, request: ListAnomaliesRequest, _: Any

@@ -40,8 +40,7 @@ ONE_BLOCK: Final = {
     "max_insert_threads": 1,
     "deduplicate_insert": "enable",
     "async_insert": 0,
-    # Rows of a batch are summed already: the server need not do it once more, which is most of the cost of maps.
-    "optimize_on_insert": 0,
+    "optimize_on_insert": 0,  # the rows of a block have distinct keys: to sum them takes longer than to write them
     # The condition is compared when the insert begins, the token when it ends. One whose client stalls between the two
     # must not live on until its token is forgotten.
     "max_execution_time": 60,

@@ -1,5 +1,6 @@
 """The numbers that events add to table `analytics`: one place for their names, types, and how they are added up."""
 
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -36,5 +37,11 @@ MEASURES: Final = {
 }
 """By column."""
 
-COUNTERS: Final = ("durations", "failed_durations", "failures")
-"""Columns that count jobs by something: by duration bin, or by failure kind and error code."""
+COUNTERS: Final = MappingProxyType(
+    {
+        "durations": "jobs",
+        "failed_durations": "failed_durations",
+        "failures": "jobs_failed",
+    }
+)
+"""Columns that count jobs by a thing, which is a duration bin, or a failure kind and error code: and what is counted."""

@@ -15,7 +15,7 @@ from analytics.insights import answers, page_tokens, queries, requests
 from analytics.insights.model import Measured, Range, Scope
 from analytics.insights.page_tokens import Token
 from analytics.insights.queries import Grouping
-from analytics.insights.reading import condition_of
+from analytics.insights.reading import split_condition
 from analytics.insights.reads import Sources
 from analytics.insights.requests import Asked
 from analytics.insights.robust import Score, least_scale_of_count, least_scale_of_duration, robust_score
@@ -122,9 +122,9 @@ async def answer(question: Question, sources: Sources, within_s: float) -> ListA
 
     def read(store: Connection, left_s: float) -> tuple[dict[tuple[str, int], Measured], dict[str, int]]:
         starts_s = [hour.span.start_s for hour in all_hours]
-        whole = Range(Span(starts_s[0], all_hours[-1].span.end_s), is_all_time=False)
+        whole = Span(starts_s[0], all_hours[-1].span.end_s)
         grouping = Grouping("workflow" if ids else None, starts_s, most=_MOST_SUMS)
-        rows = condition_of(whole, extent, starts_s)
+        rows = split_condition(whole, extent, starts_s)
         begun = queries.beginnings(store, user_id, ids, left_s) if ids else {"": extent.start_s}
         return queries.sums(store, question.scope, rows, grouping, _MEDIAN, left_s), begun
 

@@ -50,14 +50,19 @@ PRECISION: Final = DurationPrecision(
 )
 
 
-def durations_unavailable(found: Iterable[Measured]) -> list[Unavailable]:
-    """Return whether some jobs were counted before durations were kept one by one."""
+def unknown_of_former_jobs(found: Iterable[Measured]) -> list[Unavailable]:
+    """Return what is not known of jobs that were counted before results and single durations were."""
     pairs = [(one.jobs, one.binned_jobs) for one in found]
     jobs, binned = sum(jobs for jobs, _ in pairs), sum(binned for _, binned in pairs)
     if jobs == binned:
         return []
-    reason = f"{jobs - binned:,} of {jobs:,} finished jobs were counted by a former version, which kept no single durations."
-    return [Unavailable(field="numbers.durations.percentiles", reason=reason)]
+    former = f"{jobs - binned:,} of {jobs:,} finished jobs were counted by a former version"
+    return [
+        Unavailable(
+            field="numbers.durations.percentiles", reason=f"{former}, which kept no single durations."
+        ),
+        Unavailable(field="numbers.jobs.completed", reason=f"{former}, which counted no results."),
+    ]
 
 
 def numbers_message(measured: Measured, ranks: Sequence[float], wall_s: float) -> Numbers:

@@ -62,7 +62,7 @@ async def answer(question: Question, sources: Sources, within_s: float) -> ListW
     as_of_ms, now_s = sources.as_of_ms(), sources.now_s()
     extent = await sources.reads.extent(question.scope.user_id, within_s)
     asked = question.asked.resolved(extent, now_s) if question.behind is None else question.behind.asked
-    rows = condition_of(asked, extent)
+    rows = condition_of(asked)
 
     def ranked(store: Connection, left_s: float) -> tuple[list[Ranked], int]:
         most = question.size + 1

@@ -22,8 +22,8 @@ _SHORT_NAMES: Final = {
     "stderr_bytes": "err_bytes",
 }
 _SUMS: Final = ", ".join(f"{sum_of(column)} AS {name}" for column, name in _SHORT_NAMES.items())
-_DURATIONS: Final = """sum(jobs) AS finished, sum(arraySum(durations.values)) AS binned, min(shortest_seconds) AS shortest,
-               max(longest_seconds) AS longest"""
+_DURATIONS: Final = """sum(jobs) AS finished, sum(arraySum(durations.values)) AS binned,
+               min(shortest_seconds) AS shortest, max(longest_seconds) AS longest"""
 _PERCENTILE: Final = "quantileExactWeightedArray({level})(durations.keys, durations.values) AS bin"
 
 _OF_SUMS: Final = {

@@ -49,11 +49,17 @@ def _conditions(resolution: str, spans: Iterable[Span]) -> Iterator[str]:
         yield f"(resolution = '{resolution}' AND {within})"
 
 
-def condition_of(asked: Range, extent: Span, boundaries: Iterable[int] = ()) -> str:
-    """Return the SQL condition for the rows of a range; `extent`: the days of the user's data, beyond which is nothing."""
-    if asked.is_all_time and not boundaries:
-        return ALL_TIME
-    start_s, end_s = max(asked.span.start_s, extent.start_s), min(asked.span.end_s, extent.end_s)
+def condition_of(asked: Range) -> str:
+    """Return the SQL condition for the rows of a range."""
+    return ALL_TIME if asked.is_all_time else rows_of(asked.span).condition
+
+
+def split_condition(span: Span, extent: Span, boundaries: Iterable[int]) -> str:
+    """Return the SQL condition for the rows of a span, none of which lies on both sides of a boundary.
+
+    `extent`: the UTC days of the user's data, beyond which nothing has to be looked for.
+    """
+    start_s, end_s = max(span.start_s, extent.start_s), min(span.end_s, extent.end_s)
     if start_s >= end_s:
         return Rows((), ()).condition
     return rows_of(Span(start_s, end_s), (one for one in boundaries if start_s < one < end_s)).condition

@@ -17,7 +17,7 @@ from analytics.errors import InvalidField
 from analytics.insights import answers, queries, requests
 from analytics.insights.model import Measured, Range, Results, Scope
 from analytics.insights.queries import Grouping
-from analytics.insights.reading import condition_of
+from analytics.insights.reading import split_condition
 from analytics.insights.reads import Sources
 from analytics.insights.requests import Asked
 from analytics.insights_pb2 import (
@@ -148,7 +148,7 @@ async def _read_rows(
 ) -> _Found:
     """Return what is grouped by something that the rows themselves tell."""
     by, starts_s = _IN_ROWS[question.group_by], frame.starts_s
-    rows = condition_of(frame.asked, extent, starts_s)
+    rows = split_condition(frame.asked.span, extent, starts_s)
 
     def sums(store: Connection, left_s: float) -> dict[tuple[str, int], Measured]:
         grouping = Grouping(by, starts_s, most=MOST_POINTS + 1)
@@ -167,7 +167,7 @@ async def _read_rows(
         return answers.numbers_message(measured, question.ranks, frame.elapsed_s(bucket))
 
     groups_found = [""] if by is None else sorted({group for group, _ in found})
-    return _Found(groups_found, numbers, answers.durations_unavailable(found.values()))
+    return _Found(groups_found, numbers, answers.unknown_of_former_jobs(found.values()))
 
 
 async def _read_results(
@@ -175,7 +175,7 @@ async def _read_results(
 ) -> _Found:
     """Return jobs that are grouped by something that only their results tell."""
     scope, starts_s, levels = question.scope, frame.starts_s, question.levels
-    rows = condition_of(frame.asked, extent, starts_s)
+    rows = split_condition(frame.asked.span, extent, starts_s)
 
     def read(store: Connection, left_s: float) -> tuple[dict[tuple[str, int], Measured], dict[int, Results]]:
         grouping = Grouping(None, starts_s, most=MOST_POINTS)
@@ -224,8 +224,9 @@ def _failures_by(at: int, results: Results) -> Counter[str]:
 def _require_room(groups: int, buckets: int) -> None:
     """Raise InvalidField for an answer that would be too long; one series never is."""
     if groups > 1 and groups * buckets > MOST_POINTS:
+        points = groups * buckets
         rule = (
-            f"{groups:,} groups with {buckets:,} buckets each are {groups * buckets:,} points, {MOST_POINTS:,} are the limit: "
+            f"{groups:,} groups with {buckets:,} buckets each are {points:,} points, {MOST_POINTS:,} are the limit: "
             f"ask for at most {MOST_POINTS // groups:,} buckets, or for {MOST_POINTS // buckets:,} groups with a filter"
         )
         raise InvalidField("group_by", rule)

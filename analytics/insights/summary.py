@@ -38,6 +38,9 @@ _EARLIER: Final = {
 }
 
 
+_ALL: Final = Span(0, 2**32)  # in place of an extent that is not known yet
+
+
 class Question(NamedTuple):
     """What a summary is asked for."""
 
@@ -79,31 +82,49 @@ def parse(request: GetAnalyticsSummaryRequest) -> Question:
 
 async def answer(question: Question, sources: Sources, within_s: float) -> GetAnalyticsSummaryResponse:
     """Return the summary. Raises NoAnalytics, and what reads raise."""
-    give_up_at = time.monotonic() + within_s
-    as_of_ms = sources.as_of_ms()
-    extent = await sources.reads.extent(question.scope.user_id, within_s)
-    now = question.asked.resolved(extent, sources.now_s())
-    ranges = [now]
-    if question.comparison:
-        ranges.append(Range(_EARLIER[question.comparison](now.span, question.zone), is_all_time=False))
-    left_s = give_up_at - time.monotonic()
-    found = await asyncio.gather(*(_read(question, one, extent, sources, left_s) for one in ranges))
+    as_of_ms, now_s = sources.as_of_ms(), sources.now_s()
+    extent, found = await _find(question, sources, now_s, within_s)
     response = GetAnalyticsSummaryResponse(
-        summary=_summary(found[0], question, sources.now_s()),
+        summary=_summary(found[0], question, now_s),
         unavailable=_unavailable(found),
         duration_precision=answers.PRECISION,
         freshness=sources.freshness(as_of_ms, extent.start_s),
-        cache_max_age=Duration(seconds=rested_max_age_s(sources.now_s() - now.span.end_s)),
+        cache_max_age=Duration(seconds=rested_max_age_s(now_s - found[0].asked.span.end_s)),
     )
     if len(found) > 1:
-        response.compared_with.CopyFrom(_summary(found[1], question, sources.now_s()))
-        response.changes.extend(_changes(question, *found, now_s=sources.now_s()))
+        response.compared_with.CopyFrom(_summary(found[1], question, now_s))
+        response.changes.extend(_changes(question, *found, now_s=now_s))
     return response
 
 
-async def _read(question: Question, asked: Range, extent: Span, sources: Sources, within_s: float) -> _Found:
-    scope, levels = question.scope, question.levels
-    rows = condition_of(asked, extent)
+async def _find(
+    question: Question, sources: Sources, now_s: float, within_s: float
+) -> tuple[Span, list[_Found]]:
+    """Return the extent of the user's data, and what is in the range, and in the one that it is compared with.
+
+    All is read at once, unless the range begins where the data does.
+    """
+    give_up_at = time.monotonic() + within_s
+    reading_extent = asyncio.ensure_future(sources.reads.extent(question.scope.user_id, within_s))
+    try:
+        needs_extent = question.asked.start_s is None and question.asked.end_s is not None
+        known = await reading_extent if needs_extent else _ALL
+        ranges = [question.asked.resolved(known, now_s)]
+        if question.comparison:
+            earlier = _EARLIER[question.comparison](ranges[0].span, question.zone)
+            ranges.append(Range(earlier, is_all_time=False))
+        left_s = give_up_at - time.monotonic()
+        reading = [_read(question, one, sources, left_s) for one in ranges]
+        found, extent = list(await asyncio.gather(*reading)), await reading_extent
+    finally:
+        reading_extent.cancel()
+    if found[0].asked.is_all_time:
+        found[0] = found[0]._replace(asked=question.asked.resolved(extent, now_s))
+    return extent, found
+
+
+async def _read(question: Question, asked: Range, sources: Sources, within_s: float) -> _Found:
+    scope, levels, rows = question.scope, question.levels, condition_of(asked)
 
     def numbers(store: Connection, left_s: float) -> Measured:
         return queries.sums(store, scope, rows, Grouping(), levels, left_s).get(("", 0), Measured())
@@ -140,7 +161,7 @@ def _elapsed_s(asked: Range, now_s: float) -> float:
 
 def _unavailable(found: Sequence[_Found]) -> Iterator[Unavailable]:
     yield from answers.NOT_SENT
-    yield from answers.durations_unavailable(one.measured for one in found)
+    yield from answers.unknown_of_former_jobs(one.measured for one in found)
     if any(one.results.jobs_with_status != one.measured.jobs for one in found):
         yield answers.BY_RESULT
 

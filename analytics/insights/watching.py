@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -107,7 +107,7 @@ class Watching:
         """End all streams, for the service drains."""
         self._ending.set()
 
-    async def watch(self, question: Question, until: float) -> AsyncIterator[WatchAnalyticsResponse]:
+    async def watch(self, question: Question, until: float) -> AsyncGenerator[WatchAnalyticsResponse, None]:
         """Yield a summary, then changes and heartbeats until a time of the monotonic clock, or the end of the service.
 
         Raises what the first summary raises; later failures make heartbeats that grow stale.

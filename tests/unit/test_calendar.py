@@ -1,5 +1,6 @@
 """Civil buckets, where clocks change and where they do not."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -101,7 +102,7 @@ def test_buckets_follow_each_other_and_cover_the_span(start_s, length, zone, int
     found = [one.span for one in buckets(span, interval, zone)]
     assert found[0].start_s <= span.start_s < found[0].end_s
     assert found[-1].start_s < span.end_s <= found[-1].end_s
-    assert all(one.end_s == after.start_s for one, after in zip(found, found[1:], strict=False))
+    assert all(one.end_s == after.start_s for one, after in itertools.pairwise(found))
 
 
 @given(quarters, zones)

@@ -17,6 +17,7 @@ from analytics import analytics_pb2 as pb
 from analytics import client as api
 from analytics import verdicts
 from analytics.client import errors
+from analytics.freshness_pb2 import Freshness as FreshnessMessage
 from tests.grpc_world import USER, WORKFLOW
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AnalyticsService"]
@@ -143,7 +144,7 @@ def test_user_totals(world):
         total_jobs=30,
         total_joblogs=1000,
         total_job_execution_duration=2**64 - 1,
-        freshness=pb.Freshness(
+        freshness=FreshnessMessage(
             as_of_time=datetime(2026, 11, 24, 15, 57, 24, 708_000, UTC),
             age=timedelta(seconds=1.2),
             stale=False,
@@ -181,7 +182,7 @@ def test_workflow_totals_of_an_older_service(world):
 
 
 def test_an_unknown_age_is_none(world):
-    _, _, result = world.asked(ask_user, pb.GetUserAnalyticsResponse(freshness=pb.Freshness(stale=True)))
+    _, _, result = world.asked(ask_user, pb.GetUserAnalyticsResponse(freshness=FreshnessMessage(stale=True)))
     assert result.result(10).freshness == api.Freshness(as_of=None, age=None, stale=True)
 
 

@@ -171,10 +171,11 @@ def test_jobs_of_former_versions_leave_single_durations_unset():
 
 
 def test_jobs_of_former_versions_are_named_as_the_reason():
-    (one,) = answers.durations_unavailable([FORMER, KNOWN])
-    assert one.field == "numbers.durations.percentiles"
-    assert one.reason.startswith("1 of 8 finished jobs were counted by a former version")
-    assert answers.durations_unavailable([KNOWN]) == []
+    durations, results = answers.unknown_of_former_jobs([FORMER, KNOWN])
+    assert (durations.field, results.field) == ("numbers.durations.percentiles", "numbers.jobs.completed")
+    for one in (durations, results):
+        assert one.reason.startswith("1 of 8 finished jobs were counted by a former version")
+    assert answers.unknown_of_former_jobs([KNOWN]) == []
 
 
 def test_durations_by_result_are_those_of_the_jobs_that_failed_and_of_the_others():
