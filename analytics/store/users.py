@@ -25,6 +25,8 @@ PROCESSOR_READS: Final = (
     "log_runs",
     "lineage",
     "gaps",
+    "imports",
+    "import_rows",
     "progress",
     "selftests",
     "schema_migrations",
