@@ -16,7 +16,7 @@ _DOTS_PER_INCH: Final = 150
 _MOST_LABELS: Final = 12
 _ROOM: Final = 70
 """Characters for which there is room below the axis."""
-_CUT_HATCH, _OPEN_HATCH = "..", "//"
+_CUT_HATCH, _OPEN_HATCH = "\\\\", "//"
 _MEANINGS: Final = ((_CUT_HATCH, "cut by the range"), (_OPEN_HATCH, "in progress"))
 
 
