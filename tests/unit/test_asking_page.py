@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.__main__ import main
-from tests.grpc_world import token
+from tests import insight_answers as answers
+from tests.grpc_world import USER, token
 from tests.insight_server import complete, listening
 
 PAGE = Path(__file__).parents[2] / "docs" / "asking.md"
@@ -32,6 +33,16 @@ def printed(address: str, command: str) -> str:
 @pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_an_example_is_what_the_command_prints(address, command, output):
     assert printed(address, command) == output
+
+
+def test_the_python_example_works(address, tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    names = {}
+    exec(compile(example, PAGE.name, "exec"), names)
+    file = tmp_path / "token"
+    file.write_text(token())
+    failed = [jobs for _, jobs in names["failures_of_october"](address, file, USER)]
+    assert failed == [row.numbers.jobs.failed for row in answers.listing().workflows]
 
 
 def test_every_command_about_ranges_has_an_example():
