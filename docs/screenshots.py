@@ -1,13 +1,12 @@
 """Draws the pictures in docs/images again: `python -m docs.screenshots`. The answers behind them are those of the tests."""
 
-import os
+import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rich import get_console
-from rich._export_format import CONSOLE_SVG_FORMAT
-from rich.console import Console, RenderableType
+from rich.console import CONSOLE_SVG_FORMAT, Console, RenderableType
 
 from analytics.cli.anomaly_tables import anomalies_view
 from analytics.cli.measures import measure_of
@@ -29,28 +28,29 @@ _WITHOUT_FONTS: Final = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FOR
 def main() -> None:
     """Draw all of them."""
     IMAGES.mkdir(exist_ok=True)
+    for name, svg in shots():
+        (IMAGES / f"{name}.svg").write_text(svg)
+    _, frame = _jobs_by_result()
+    note = "chronoverse-analytics series --from 8d --by result --plot jobs.svg"
+    file.save(frame, IMAGES / "series-plot.svg", note=note)
+
+
+def shots() -> Iterator[tuple[str, str]]:
+    """Yield the names and the SVG of what terminals show."""
     zone = answers.LONDON
     summary = summary_view(str(USER), answers.summary(), zone)
-    _shot(
-        "summary",
-        "chronoverse-analytics summary --from last-month --to last-month --compare previous",
-        summary,
-    )
+    yield "summary", _shot("summary --from last-month --to last-month --compare previous", summary)
     lines, frame = _jobs_by_result()
     chart = terminal.chart(frame, width=_WIDTH, height=20)
-    view = series_view(
-        frame.title, answers.series("COMPLETED", "FAILED", group_by="result"), lines, zone, chart
+    found = answers.series("COMPLETED", "FAILED", group_by="result")
+    yield (
+        "series",
+        _shot("series --from 8d --by result --chart", series_view(frame.title, found, lines, zone, chart)),
     )
-    _shot("series", "chronoverse-analytics series --from 8d --by result --chart", view)
-    file.save(
-        frame,
-        IMAGES / "series-plot.svg",
-        note="chronoverse-analytics series --from 8d --by result --plot jobs.svg",
-    )
-    found = answers.anomalies()
+    page = answers.anomalies()
     title = f"hours that stand out, {range_words(answers.october(), zone)}"
-    view = anomalies_view(title, found, found.anomalies, left=False, zone=zone)
-    _shot("anomalies", "chronoverse-analytics anomalies --from this-month", view)
+    view = anomalies_view(title, page, page.anomalies, left=False, zone=zone)
+    yield "anomalies", _shot("anomalies --from this-month", view)
 
 
 def _jobs_by_result() -> tuple[Lines, Frame]:
@@ -60,15 +60,15 @@ def _jobs_by_result() -> tuple[Lines, Frame]:
     return lines, frame_of(lines, every="day", zone=answers.LONDON.key)
 
 
-def _shot(name: str, title: str, view: RenderableType) -> None:
-    with Path(os.devnull).open("w") as nowhere:
-        console = Console(
-            record=True, width=_WIDTH, file=nowhere, force_terminal=True, color_system="truecolor"
-        )
-        console.print(view)
-    svg = console.export_svg(title=title, code_format=_WITHOUT_FONTS, unique_id=name)
-    (IMAGES / f"{name}.svg").write_text(svg)
-    get_console().print(IMAGES / f"{name}.svg")
+def _shot(command: str, view: RenderableType) -> str:
+    console = Console(
+        record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
+    console.print(view)
+    name = command.split()[0]
+    return console.export_svg(
+        title=f"chronoverse-analytics {command}", code_format=_WITHOUT_FONTS, unique_id=name
+    )
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def _table(lines: Lines) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", no_wrap=True)
     for line in lines.lines:
-        table.add_column(line.name, justify="right", no_wrap=True)
+        table.add_column(Text(line.name), justify="right", no_wrap=True)
     for at, bucket in enumerate(lines.buckets):
         mark = mark_of(bucket)
         cells = (value_words(line.measure.unit, line.values[at]) for line in lines.lines)

@@ -176,6 +176,12 @@ def test_lines_in_an_svg_are_dashed_and_have_their_unit(tmp_path):
     assert "stroke-dasharray" in (tmp_path / "p.svg").read_text()
 
 
+@pytest.mark.parametrize("group", [r"$\frac{", "_hidden", "<&>", "[red]"])
+def test_the_name_of_a_group_is_no_formula(tmp_path, group):
+    file.save(frame(by_group(answers.series(group, "other"), JOBS, "kind")), tmp_path / "jobs.svg", note="")
+    assert group in {text.replace("\u200b", "") for text in texts(tmp_path / "jobs.svg")}
+
+
 def test_the_same_picture_is_the_same_svg(tmp_path):
     for name in ("one.svg", "two.svg"):
         file.save(jobs_by_result(), tmp_path / name, note="")
