@@ -27,31 +27,20 @@ from processor.ids import Int64s
 class Added(NamedTuple):
     """What some events add, one row an event: `owner` is a position in `Owners`, `at_s` a Unix second.
 
-    `numbers` by measure; the other measures are not changed.
+    `thing`: of a job its duration bin, of a failed one's result a position in `Additions.failures`, else 0.
+    `numbers` by measure, and what else is counted by things (see COUNTERS); the others are not changed.
     """
 
-    owner: Int64s
-    at_s: Int64s
-    numbers: Mapping[str, Int64s]
-
-
-class Counted(NamedTuple):
-    """Events that are counted once each under what they are, in one of the COUNTERS.
-
-    `thing` is a duration bin; in counter `failures` a position in `Additions.failures`.
-    """
-
-    counter: str
     owner: Int64s
     at_s: Int64s
     thing: Int64s
+    numbers: Mapping[str, Int64s]
 
 
 class Additions(NamedTuple):
-    """What a batch adds. What is in `counted` is also in `added`."""
+    """What a batch adds."""
 
     added: list[Added]
-    counted: list[Counted]
     failures: Sequence[Failure] = ()
 
 
@@ -64,59 +53,53 @@ def additions(
     failures: Sequence[Failure] = (),
 ) -> Additions:
     """Return what first-seen events add. `streams` and `failures`: those of the batch, see Decoded."""
-    result = Additions([], [], failures)
+    added: list[Added] = []
     for one in keyed:
-        for event, take in _TAKE.items():
-            of_it = one.event == event
-            if of_it.any():
-                take(one if of_it.all() else one.where(of_it), result)
-    for some in lines:
-        if len(some.owner):
-            result.added.append(_of_lines(some, streams))
+        for event, of in _OF_EVENT.items():
+            is_one = one.event == event
+            if is_one.any():
+                added.append(of(one if is_one.all() else one.where(is_one)))
+    added += [_of_lines(one, streams) for one in lines if len(one.owner)]
     if named:
-        result.added.append(_of_named(named))
-    return result
+        added.append(_of_named(named))
+    return Additions(added, failures)
 
 
-def _take_jobs(jobs: Keyed, result: Additions) -> None:
-    seconds, bins = jobs.amount, histogram.bins(jobs.amount)
+def _of_jobs(jobs: Keyed) -> Added:
+    seconds = jobs.amount
     numbers = {
         "jobs": np.ones_like(seconds),
         "execution_seconds": seconds,
         "shortest_seconds": seconds,
         "longest_seconds": seconds,
     }
-    result.counted.append(Counted("durations", jobs.owner, jobs.at_s, bins))
-    with_status = jobs.detail != NO_STATUS
+    with_status, has_failed = jobs.detail != NO_STATUS, jobs.detail == FAILED
     if with_status.any():
-        has_failed = jobs.detail == FAILED
         numbers["jobs_with_status"] = with_status.astype(np.int64)
+    if has_failed.any():
         numbers["failed_seconds"] = np.where(has_failed, seconds, 0)
-        columns = (column[has_failed] for column in (jobs.owner, jobs.at_s, bins))
-        result.counted.append(Counted("failed_durations", *columns))
-    result.added.append(Added(jobs.owner, jobs.at_s, numbers))
+        numbers["failed_durations"] = has_failed.astype(np.int64)
+    return Added(jobs.owner, jobs.at_s, histogram.bins(seconds), numbers)
 
 
-def _take_results(results: Keyed, result: Additions) -> None:
+def _of_results(results: Keyed) -> Added:
     has_failed = results.detail != WAS_COMPLETED
     numbers = {"jobs_completed": (~has_failed).astype(np.int64), "jobs_failed": has_failed.astype(np.int64)}
-    result.added.append(Added(results.owner, results.at_s, numbers))
-    columns = (column[has_failed] for column in (results.owner, results.at_s, results.detail - 1))
-    result.counted.append(Counted("failures", *columns))
+    return Added(results.owner, results.at_s, np.maximum(results.detail - 1, 0), numbers)
 
 
-def _take_lines(lines: Keyed, result: Additions) -> None:
+def _of_odd_lines(lines: Keyed) -> Added:
     numbers = _numbers_of_lines(lines.amount, lines.detail == STDERR)
-    result.added.append(Added(lines.owner, lines.at_s, numbers))
+    return Added(lines.owner, lines.at_s, np.zeros_like(lines.owner), numbers)
 
 
-_TAKE: Final = {JOB: _take_jobs, RESULT: _take_results, LINE: _take_lines}
+_OF_EVENT: Final = {JOB: _of_jobs, RESULT: _of_results, LINE: _of_odd_lines}
 
 
 def _of_lines(lines: Lines, streams: Sequence[Stream]) -> Added:
     of_stderr = np.array([stream.name == "stderr" for stream in streams])
     numbers = _numbers_of_lines(lines.line_bytes, of_stderr[lines.stream])
-    return Added(lines.owner, lines.at_s, numbers)
+    return Added(lines.owner, lines.at_s, np.zeros_like(lines.owner), numbers)
 
 
 def _numbers_of_lines(line_bytes: Int64s, is_stderr: Bools) -> Mapping[str, Int64s]:
@@ -131,4 +114,4 @@ def _numbers_of_lines(line_bytes: Int64s, is_stderr: Bools) -> Mapping[str, Int6
 def _of_named(named: Sequence[Named]) -> Added:
     owner = np.array([one.owner for one in named], np.int64)
     at_s = np.array([one.time_ms // 1000 for one in named], np.int64)
-    return Added(owner, at_s, {"workflows": np.ones_like(owner)})
+    return Added(owner, at_s, np.zeros_like(owner), {"workflows": np.ones_like(owner)})

@@ -37,7 +37,13 @@ _TYPES: Final = (
     | {name: one.sql_type for name, one in MEASURES.items()}
     | dict.fromkeys(COUNTERS, "String")
 )
-_DTYPES: Final = {"Int8": np.int8, "Int32": np.int32, "Int64": np.int64, "UInt32": np.uint32, "UInt64": np.uint64}
+_DTYPES: Final = {
+    "Int8": np.int8,
+    "Int32": np.int32,
+    "Int64": np.int64,
+    "UInt32": np.uint32,
+    "UInt64": np.uint64,
+}
 
 _INTO = "resolution, user_id, workflow_id, bucket_start"
 _FROM = """i.resolution,
@@ -46,7 +52,7 @@ _FROM = """i.resolution,
     i.bucket_s"""
 _COUNTER = """mapFromArrays(
         arrayMap(cell -> {thing}, reinterpret(i.{name}, 'Array(UInt64)')),
-        arrayMap(cell -> toInt64(bitAnd(cell, 281474976710655)), reinterpret(i.{name}, 'Array(UInt64)')))"""
+        arrayMap(cell -> bitAnd(cell, 281474976710655), reinterpret(i.{name}, 'Array(UInt64)')))"""
 _THING = "toUInt16(bitShiftRight(cell, 48))"
 _FAILURE = "[{failures}][bitShiftRight(cell, 48) + 1]"
 
@@ -107,8 +113,9 @@ def checkpoint_row(
 def with_rows(checkpoint: Block, rows: Rows) -> Block:
     """Return the block with rows behind the row of the checkpoint."""
     count = len(rows.resolution)
-    key = zip(_KEY, rows, strict=False)
-    columns: dict[str, Column] = {name: _behind(checkpoint.columns[name], more) for name, more in key}
+    columns: dict[str, Column] = {
+        name: _behind(checkpoint.columns[name], getattr(rows, name)) for name in _KEY
+    }
     for name, numbers in rows.numbers.items():
         neutral = np.array([MEASURES[name].neutral], _DTYPES[MEASURES[name].sql_type])
         columns[name] = _behind(neutral, numbers)

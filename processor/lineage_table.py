@@ -1,12 +1,12 @@
 """Table `lineage`: which log of a topic is counted, and its generations. The first one who stores a row decides it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from analytics.errors import LogMismatch
+from analytics.errors import LogMismatch, Retryable
 from analytics.store.pool import Pool
 from processor.lineage import Generation, Inherited
 from processor.model import Partition, partition_id
@@ -22,6 +22,13 @@ ORDER BY topic, epoch, generation
 _INSERT = """
 INSERT INTO lineage (topic, epoch, generation, cluster_id, topic_id, partitions, inherited, created_at) VALUES
 """
+
+
+_COUNT_IMPORTS = "SELECT count() FROM imports WHERE hasAny(logs.topic, %(topics)s)"
+
+
+class ImportUnderWay(Retryable):
+    """An import has decided where topics begin, and has not said so yet."""
 
 
 class TopicGrew(Exception):
@@ -95,9 +102,14 @@ def store_generation(pool: Pool, lineage: Lineage) -> None:
 
 
 def identify(pool: Pool, found: Mapping[str, Topic]) -> dict[str, Lineage]:
-    """Return the topics as the database knows them; what is new to it is stored first. Raises LogMismatch."""
+    """Return the topics as the database knows them; what is new to it is stored first.
+
+    Raises LogMismatch, and ImportUnderWay.
+    """
     stored = read_lineages(pool)
     new = [topic for name, topic in found.items() if name not in stored]
+    if new:
+        _require_no_import(pool, [topic.name for topic in new])
     for topic in new:
         first = Generation(topic.partitions)
         store_generation(pool, Lineage(topic.name, topic.cluster_id, topic.topic_id, 0, (first,)))
@@ -106,6 +118,14 @@ def identify(pool: Pool, found: Mapping[str, Topic]) -> dict[str, Lineage]:
     for name, topic in found.items():
         require_same(stored[name], topic)
     return stored
+
+
+def _require_no_import(pool: Pool, topics: Sequence[str]) -> None:
+    with pool.lend(_LEND_WITHIN_S) as connection:
+        if connection.query(_COUNT_IMPORTS, {"topics": topics}) != [(0,)]:
+            raise ImportUnderWay(
+                "`chronoverse-processor import` is under way: run it again if it was stopped"
+            )
 
 
 def require_same(known: Lineage, found: Topic) -> None:

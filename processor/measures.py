@@ -1,6 +1,7 @@
 """The numbers that events add to table `analytics`: one place for their names, types, and how they are added up."""
 
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -9,21 +10,22 @@ NO_DURATION_S: Final = 2**32 - 1
 
 
 class Measure(NamedTuple):
-    """A column of numbers. `neutral`: what a row has that does not tell."""
+    """A column of numbers. `aggregate`: how rows are put together, in SQL; `neutral`: what a row has that does not tell."""
 
     sql_type: str
-    reduce: np.ufunc[Any]
+    aggregate: str
+    reduce: np.ufunc
     neutral: int
 
 
-_SUM: Final = Measure("Int64", np.add, 0)
+_SUM: Final = Measure("Int64", "sum", np.add, 0)
 
 MEASURES: Final = {
     "workflows": _SUM,
     "jobs": _SUM,
     "execution_seconds": _SUM,
-    "shortest_seconds": Measure("UInt32", np.minimum, NO_DURATION_S),
-    "longest_seconds": Measure("UInt32", np.maximum, 0),
+    "shortest_seconds": Measure("UInt32", "min", np.minimum, NO_DURATION_S),
+    "longest_seconds": Measure("UInt32", "max", np.maximum, 0),
     "jobs_with_status": _SUM,
     "failed_seconds": _SUM,
     "jobs_completed": _SUM,
@@ -35,5 +37,11 @@ MEASURES: Final = {
 }
 """By column."""
 
-COUNTERS: Final = ("durations", "failed_durations", "failures")
-"""Columns that count jobs by something: by duration bin, or by failure kind and error code."""
+COUNTERS: Final = MappingProxyType(
+    {
+        "durations": "jobs",
+        "failed_durations": "failed_durations",
+        "failures": "jobs_failed",
+    }
+)
+"""Columns that count jobs by a thing, which is a duration bin, or a failure kind and error code: and what is counted."""

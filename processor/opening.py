@@ -49,7 +49,7 @@ class Opener:
         if self._must_grow(lineage, found, number):
             return self._open_grown(lineage, found.partitions, number)
         partition = lineage.partition(number)
-        checkpoint = self._checkpoint(partition, lineage.generation)
+        checkpoint = self._checkpoint(partition, lineage)
         if checkpoint.generation != lineage.generation:
             # The topic has grown since its lineage was read, or this broker does not know yet, or an operator's
             # command was killed: one more generation of the same size is right in each case.
@@ -90,13 +90,21 @@ class Opener:
         self._grow(lineage, partitions)
         return self.open(lineage.name, number)
 
-    def _checkpoint(self, partition: Partition, generation: int) -> Checkpoint:
-        """Return the checkpoint; one that was never begun begins under this generation."""
+    def _checkpoint(self, partition: Partition, lineage: Lineage) -> Checkpoint:
+        """Return the checkpoint; one that was never begun begins now. Raises Held while an import is under way.
+
+        The import begins the partitions as well, elsewhere than where their logs begin.
+        """
         found = self._stores.ledger.checkpoint(partition)
         if found is not None:
             return found
+        former = {one.partition_id: one.barrier for one in lineage.generations[0].inherited}
+        if lineage.generation == 0 and self._behind(former):
+            raise Held(
+                f"{partition} waits for `chronoverse-processor import`: run it again if it was stopped"
+            )
         low = low_watermark(self._admin, partition.topic, partition.number)
-        return self._stores.ledger.begin(partition, low, generation)
+        return self._stores.ledger.begin(partition, low, lineage.generation)
 
     def _require_evidence(self, writer: PartitionWriter) -> None:
         """Raise Held until all records that come before those of this segment are applied."""
@@ -109,7 +117,7 @@ class Opener:
         """Bring a topic into its next generation. Raises Held until that can be."""
         key = (lineage.name, lineage.epoch, lineage.generation, partitions)
         seen_at = self._seen.setdefault(key, self._clock())
-        frozen = [self._freeze(one, lineage.generation) for one in lineage.all_partitions()]
+        frozen = [self._freeze(one, lineage) for one in lineage.all_partitions()]
         wait_s = seen_at + self._grace_s - self._clock()
         if wait_s > 0:
             raise Held(f"{_why(lineage, partitions)} {wait_s:.0f} s more")
@@ -130,10 +138,10 @@ class Opener:
             for number, start in enumerate(starts)
         ]
 
-    def _freeze(self, partition: Partition, generation: int) -> Checkpoint:
+    def _freeze(self, partition: Partition, lineage: Lineage) -> Checkpoint:
         """Return where a partition is frozen, by us or by somebody else; one that was never begun is begun first."""
-        begun = self._checkpoint(partition, generation)
-        return self._stores.ledger.raise_generation(partition, generation + 1) or begun
+        begun = self._checkpoint(partition, lineage)
+        return self._stores.ledger.raise_generation(partition, lineage.generation + 1) or begun
 
 
 def _why(lineage: Lineage, partitions: int) -> str:

@@ -68,7 +68,7 @@ def check_decoding(topic: str, records: list[FakeRecord]) -> None:
     batch = gathering.batch
     verdicts = {record.offset(): verdict(topic, record.value()) for record in records}
     counted = [offset for part in (*batch.keyed, *batch.lines) for offset in part.offset.tolist()]
-    assert sorted(counted) == [at for at, one in verdicts.items() if one in ("Job", "Line")]
+    assert sorted(counted) == [at for at, one in verdicts.items() if one in ("Job", "Result", "Line")]
     refused = {one.record.offset(): one.reason for one in batch.rejected}
     assert refused == {at: one for at, one in verdicts.items() if one.islower()}
     assert len(refused) == len(batch.rejected)

@@ -13,6 +13,7 @@ from processor.audit.auditor import Auditor, sketch
 from processor.audit.finding import Report
 from processor.ledger import Ledger
 from processor.lineage_table import Lineage, identify
+from processor.measures import COUNTERS, MEASURES
 from processor.settings import ProcessorSettings
 from processor.topics import Topic
 from tests.processor_world import (
@@ -27,6 +28,12 @@ from tests.processor_world import (
 )
 
 TOPICS = ("analytics", "workflows", "job_logs")
+_ALL_NUMBERS = ", ".join(
+    (
+        *(f"{one.aggregate}({name})" for name, one in MEASURES.items()),
+        *(f"sumMap({name})" for name in COUNTERS),
+    )
+)
 CLUSTER = "lkc-1"
 
 
@@ -104,8 +111,8 @@ def dump(settings: Settings, database: str | None = None) -> list[tuple[Any, ...
     connection = Connection(settings, timeout_s=30, database=database)
     try:
         return connection.query(
-            "SELECT resolution, user_id, workflow_id, bucket_start, sum(workflows), sum(jobs), sum(execution_seconds), "
-            "sum(log_lines), sum(log_bytes) FROM analytics WHERE resolution != 'checkpoint' GROUP BY ALL ORDER BY ALL"
+            f"SELECT resolution, user_id, workflow_id, bucket_start, {_ALL_NUMBERS} FROM analytics "
+            "WHERE resolution != 'checkpoint' GROUP BY ALL ORDER BY resolution, user_id, workflow_id, bucket_start"
         )
     finally:
         connection.close()

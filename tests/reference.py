@@ -46,9 +46,11 @@ class Workflow:
         self.generation = {"build": -1, "terminate": -1}
         self.deleted = False
         self.durations: list[int] = []
+        self.durations_by_status: dict[str, list[int]] = {"COMPLETED": [], "FAILED": []}
         self.completed = self.failed = self.ignored_lines = 0
         self.by_kind: Counter[str] = Counter()
         self.by_code: Counter[str] = Counter()
+        self.by_way: Counter[tuple[str, str]] = Counter()  # kind and code
         self.lines: Counter[str] = Counter()
 
     @property
@@ -141,6 +143,8 @@ class Reference:
         if event_key and not self._is_first(record, event_key):
             return
         workflow.durations.append(duration_s)
+        if data.get("status") in ("COMPLETED", "FAILED"):
+            workflow.durations_by_status[data["status"]].append(duration_s)
         day = self.job_days[str(user_id)][utc_day(ended_ns)]
         day[0] += 1
         day[1] += duration_s
@@ -175,6 +179,7 @@ class Reference:
         workflow.failed += 1
         workflow.by_kind[kind] += 1
         workflow.by_code[code] += 1
+        workflow.by_way[kind, code] += 1
 
     def _job_logs(self, record: Json, payload: Json) -> None:
         event_key, stream = text_of(payload, "EventKey"), text_of(payload, "Stream")

@@ -36,10 +36,12 @@ _ENGINES: Final = {
     "log_runs": "MergeTree",
     "lineage": "MergeTree",
     "gaps": "ReplacingMergeTree",
+    "imports": "MergeTree",
+    "import_rows": "MergeTree",
     "progress": "ReplacingMergeTree",
     "selftests": "ReplacingMergeTree",
 }
-_DURABLE: Final = ("analytics", "workflows", "event_keys", "log_runs", "lineage")
+_DURABLE: Final = ("analytics", "workflows", "event_keys", "log_runs", "lineage", "imports", "import_rows")
 _LINEAGE_WINDOW: Final = 1_000
 _SORTING_KEY: Final = "resolution, user_id, workflow_id, bucket_start"
 

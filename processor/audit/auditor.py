@@ -23,6 +23,7 @@ from processor.audit.ledger_rows import (
     read_progress,
 )
 from processor.audit.log_range import LogRange, log_findings, log_ranges
+from processor.importing.spool import Import, Totals, read_import
 from processor.lineage_table import Lineage, require_same
 from processor.model import Partition
 from processor.settings import ProcessorSettings
@@ -85,8 +86,12 @@ class Auditor:
         return Report([*findings, *self._index(ledger, known)], not_checked)
 
     def _index(self, ledger: LedgerRows, known: Mapping[UUID, Known]) -> list[Finding]:
+        imported = read_import(self._connection)
+        if imported is not None and not _is_done(imported, ledger):
+            return [_under_way(imported, ledger)]
         bounds = index.index_bounds(self._connection, ledger, known, self._settings.horizon_ms)
-        return index.bounds_findings(index.counted(ledger), bounds)
+        totals = Totals() if imported is None else imported.copy.totals
+        return index.bounds_findings(index.counted(ledger, totals), bounds)
 
     def _log(
         self, ledger: LedgerRows, known: Mapping[UUID, Known], highest: Mapping[UUID, tuple[int, int]]
@@ -149,6 +154,25 @@ def _schema(connection: Connection, settings: ProcessorSettings) -> list[Finding
         remedy = "Do what it says there. Processors that start now refuse to run"
         return [Finding("schema", Harm.MAY_BECOME_WRONG, str(error), remedy)]
     return []
+
+
+def _applied_rows(imported: Import, ledger: LedgerRows) -> int:
+    row = ledger.checkpoints.get(imported.partition.id)
+    return 0 if row is None else row.total
+
+
+def _is_done(imported: Import, ledger: LedgerRows) -> bool:
+    return _applied_rows(imported, ledger) >= imported.barrier
+
+
+def _under_way(imported: Import, ledger: LedgerRows) -> Finding:
+    done = _applied_rows(imported, ledger)
+    return Finding(
+        "index",
+        Harm.MAY_BECOME_WRONG,
+        f"an import is under way: {done:,} of {imported.rows:,} rows are in the numbers, and the processors wait for it",
+        "`chronoverse-processor import` once more, unless it runs",
+    )
 
 
 def _mismatch(why: str) -> Finding:

@@ -5,11 +5,15 @@ Below the checkpoint the index has a row for every event with a key, and the fir
     workflows    as many as keys of named workflows
     jobs         at least as many as distinct keys of topic `analytics`; at most those, and repeats beyond the horizon,
                  and records that have no row (those without EventKey among them)
+    results      the same with topic `workflows`; what a former version applied has neither results nor rows
     log lines    at least as many as distinct lines; at most those and repeats beyond the horizon
 
 The last upper bound holds only while no week of the index was dropped. Where keys have moved between partitions, a
 key in two of them may have counted twice or once. Read the numbers and checkpoints first and the index afterwards,
 below those checkpoints: there it does not change any more, but that old weeks may go, which loosens the bounds.
+
+What was imported from the Go service is in the numbers without being in the index, and the other way round: its rows
+are evidence only. So the numbers that are compared are those counted since, and keys that were imported do not count.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,18 +23,20 @@ from uuid import UUID
 from analytics.store.pool import Connection, Table
 from processor.audit.finding import Finding, Harm
 from processor.audit.ledger_rows import Known, LedgerRows
+from processor.importing.spool import Totals
 
 _SETTINGS: Final = {"max_bytes_before_external_group_by": 1 << 30, "max_bytes_before_external_sort": 1 << 30}
-_ASKED: Final = {"partition_id": "UUID", "below": "Int64"}
+_ASKED: Final = {"partition_id": "UUID", "below": "Int64", "is_imported": "UInt8"}
 
 _KEYS = """
-SELECT count(), sum(partitions), sum(again), sum(all_records)
+SELECT countIf(imported = 0), sum(partitions), sum(again), sum(all_records)
 FROM
 (
-    SELECT key_hi, key_lo, count() AS partitions, sumIf(records - 1, is_spread) AS again, sum(records) AS all_records
+    SELECT key_hi, key_lo, countIf(NOT is_imported) AS partitions, countIf(is_imported) AS imported,
+           sumIf(records - 1, is_spread AND NOT is_imported) AS again, sumIf(records, NOT is_imported) AS all_records
     FROM
     (
-        SELECT key_hi, key_lo, partition_id, uniqExact(record_offset) AS records,
+        SELECT key_hi, key_lo, partition_id, any(is_imported) AS is_imported, uniqExact(record_offset) AS records,
                max(time_ms) - min(time_ms) > %(horizon_ms)s AS is_spread
         FROM event_keys
         INNER JOIN asked USING (partition_id)
@@ -42,12 +48,13 @@ FROM
 """
 
 _LINES = """
-SELECT sum(greatest(behind - greatest(first, covered), 0)),
-       sumIf(least(behind, covered) - first,
-             covered > first AND greatest(newest, newest_before) - least(oldest, oldest_before) > %(horizon_ms)s)
+SELECT sumIf(greatest(behind - greatest(first, covered), 0), NOT is_imported),
+       sumIf(least(behind, covered) - first, NOT is_imported AND covered > first
+             AND greatest(newest, newest_before) - least(oldest, oldest_before) > %(horizon_ms)s),
+       sumIf(greatest(behind - greatest(first, covered), 0), is_imported)
 FROM
 (
-    SELECT toInt64(first_seq) AS first, toInt64(last_seq) + 1 AS behind, min_time_ms AS oldest,
+    SELECT is_imported, toInt64(first_seq) AS first, toInt64(last_seq) + 1 AS behind, min_time_ms AS oldest,
            (toInt64(garbage_week) + 1) * 604800000 AS newest, max(toInt64(last_seq) + 1) OVER before AS covered,
            min(min_time_ms) OVER before AS oldest_before,
            max((toInt64(garbage_week) + 1) * 604800000) OVER before AS newest_before
@@ -110,21 +117,21 @@ class LineCounts(NamedTuple):
 def index_bounds(
     connection: Connection, ledger: LedgerRows, known: Mapping[UUID, Known], horizon_ms: int
 ) -> dict[str, Bounds]:
-    """Return bounds of `workflows`, `jobs` and `log_lines` as the index gives them."""
-    analytics, lines = _below(ledger, known, "analytics"), _below(ledger, known, "job_logs")
-    applied = sum(offset for _, offset in analytics)
+    """Return bounds of `workflows`, `jobs`, `results` and `log_lines`, counted since an import, as the index gives them."""
+    analytics, results, lines = (
+        _below(ledger, known, topic) for topic in ("analytics", "workflows", "job_logs")
+    )
     named = _keys(connection, analytics, horizon_ms, named=True)
-    jobs = _keys(connection, analytics, horizon_ms, named=False)
+    bounds = {"workflows": Bounds(named.distinct, named.by_partition)}
+    for name, below in (("jobs", analytics), ("results", results)):
+        keys = _keys(connection, below, horizon_ms, named=False)
+        bounds[name] = job_bounds(keys, applied=sum(one.below for one in below if not one.is_imported))
     irregular = _keys(connection, lines, horizon_ms, named=False)
-    return {
-        "workflows": Bounds(named.distinct, named.by_partition),
-        "jobs": job_bounds(jobs, applied),
-        "log_lines": line_bounds(_lines(connection, lines, horizon_ms), irregular),
-    }
+    return bounds | {"log_lines": line_bounds(_lines(connection, lines, horizon_ms), irregular)}
 
 
 def job_bounds(keys: Keys, applied: int) -> Bounds:
-    """Return the bounds of jobs; `applied`: offsets below the checkpoints. Pure."""
+    """Return the bounds of jobs, or of their results; `applied`: offsets below the checkpoints. Pure."""
     return Bounds(keys.distinct, keys.by_partition + keys.again + applied - keys.records)
 
 
@@ -200,30 +207,38 @@ def index_row_findings(
     return findings
 
 
-def _below(ledger: LedgerRows, known: Mapping[UUID, Known], topic: str) -> list[tuple[UUID, int]]:
-    """Return the partitions of a topic, former logs' too, with their checkpoints."""
+class _Below(NamedTuple):
+    """Rows of a partition as far as they are below its checkpoint; those that were imported are evidence for all topics."""
+
+    partition_id: UUID
+    below: int
+    is_imported: bool
+
+
+def _below(ledger: LedgerRows, known: Mapping[UUID, Known], topic: str) -> list[_Below]:
+    """Return the partitions of a topic, former logs' and an import's too, with their checkpoints."""
     return [
-        (id_, row.total)
+        _Below(id_, row.total, known[id_].is_imported)
         for id_, row in ledger.checkpoints.items()
-        if id_ in known and known[id_].partition.topic == topic
+        if id_ in known and (known[id_].is_imported or known[id_].partition.topic == topic)
     ]
 
 
-def _keys(connection: Connection, below: list[tuple[UUID, int]], horizon_ms: int, *, named: bool) -> Keys:
+def _keys(connection: Connection, below: list[_Below], horizon_ms: int, *, named: bool) -> Keys:
     asked = Table("asked", _ASKED, below)
     parameters = {"horizon_ms": horizon_ms, "named": int(named)}
     ((distinct, by_partition, again, records),) = connection.query_with_table(_KEYS, asked, parameters)
     return Keys(distinct, by_partition, again, records)
 
 
-def _lines(connection: Connection, below: list[tuple[UUID, int]], horizon_ms: int) -> LineCounts:
+def _lines(connection: Connection, below: list[_Below], horizon_ms: int) -> LineCounts:
     asked, parameters = Table("asked", _ASKED, below), {"horizon_ms": horizon_ms}
-    ((distinct, _),) = connection.query_with_table(_LINES.format(partition=""), asked, parameters)
-    ((by_partition, again),) = connection.query_with_table(
+    ((by_partition, again, imported),) = connection.query_with_table(
         _LINES.format(partition="partition_id,"), asked, parameters
     )
+    ((some, _, others),) = connection.query_with_table(_LINES.format(partition=""), asked, parameters)
     ((oldest_week, first_day_s),) = connection.query(_DROPPED)
-    return LineCounts(distinct, by_partition, again, _is_dropped(oldest_week, first_day_s))
+    return LineCounts(some + others - imported, by_partition, again, _is_dropped(oldest_week, first_day_s))
 
 
 def _is_dropped(oldest_week: int, first_day_s: int) -> bool:
@@ -231,10 +246,10 @@ def _is_dropped(oldest_week: int, first_day_s: int) -> bool:
     return oldest_week > (first_day_s + 25 * 3600) // (7 * 86_400)
 
 
-def counted(ledger: LedgerRows) -> dict[str, int]:
-    """Return the numbers that the index bounds."""
-    totals = ledger.totals
-    return {"workflows": totals.workflows, "jobs": totals.jobs, "log_lines": totals.log_lines}
+def counted(ledger: LedgerRows, imported: Totals) -> dict[str, int]:
+    """Return the numbers that the index bounds: without those that were imported."""
+    numbers = ledger.totals._asdict()
+    return numbers | {name: numbers[name] - number for name, number in imported._asdict().items()}
 
 
 def ends_by_id(known: Mapping[UUID, Known], ends: Iterable[tuple[tuple[str, int], int]]) -> dict[UUID, int]:

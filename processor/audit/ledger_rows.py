@@ -6,7 +6,7 @@ from uuid import UUID
 
 from analytics.store.pool import Connection
 from processor.audit.finding import RESTORE_OR_REBUILD, Finding, Harm
-from processor.model import Partition, partition_id
+from processor.model import Partition, import_partition, partition_id
 
 _KNOWN = """
 SELECT topic, epoch, any(cluster_id), any(topic_id), max(partitions), epoch = max(epoch) OVER (PARTITION BY topic)
@@ -14,9 +14,12 @@ FROM lineage
 GROUP BY topic, epoch
 """
 
+_IMPORTED = "SELECT import_id FROM imports"
+
 _LEDGER = """
 SELECT resolution = 'checkpoint', workflow_id, sum(checkpoint_rows), sum(offset_delta), max(next_offset),
-       sum(generation), sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines), sum(log_bytes)
+       sum(generation), sum(workflows), sum(jobs), sum(jobs_completed) + sum(jobs_failed), sum(execution_seconds),
+       sum(log_lines), sum(log_bytes)
 FROM analytics
 WHERE resolution = 'checkpoint'
    OR (resolution = 'total' AND workflow_id = toUUID('00000000-0000-0000-0000-000000000000'))
@@ -49,6 +52,7 @@ class GrandTotals(NamedTuple):
 
     workflows: int = 0
     jobs: int = 0
+    results: int = 0
     execution_seconds: int = 0
     log_lines: int = 0
     log_bytes: int = 0
@@ -62,15 +66,17 @@ class LedgerRows(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A partition that was ever counted. Not `is_current`: of a log before one that was adopted."""
+    """A partition that was ever counted. Not `is_current`: of a log before one that was adopted, or of an import."""
 
     partition: Partition
     is_current: bool
+    is_imported: bool = False
 
 
 def known_partitions(connection: Connection) -> dict[UUID, Known]:
     """Return all partitions of all logs that were ever counted, by id."""
-    known = {}
+    imported = [import_partition(import_id) for (import_id,) in connection.query(_IMPORTED)]
+    known = {one.id: Known(one, is_current=False, is_imported=True) for one in imported}
     for topic, epoch, cluster_id, topic_id, partitions, is_current in connection.query(_KNOWN):
         for number in range(partitions):
             id_ = partition_id(cluster_id, topic_id, epoch, number)

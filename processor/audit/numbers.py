@@ -1,5 +1,7 @@
 """The numbers against each other: totals, days and quarter hours, and users against their workflows.
 
+What was imported without a time is in no day, but in a row `opening`, which counts as one.
+
 Every query compares within itself, so within one snapshot of parts. They spill to disk where there is too much.
 """
 
@@ -7,15 +9,28 @@ from typing import Final, NamedTuple
 
 from analytics.store.pool import Connection
 from processor.audit.finding import RESTORE_OR_REBUILD, Check, Finding, Harm
+from processor.measures import COUNTERS, MEASURES
 
 _SPILL: Final = {"max_bytes_before_external_group_by": 1 << 30}
 _GENTLE: Final = {"max_threads": 1, "priority": 10, "max_bytes_before_external_group_by": 256 << 20}
-_COLUMNS: Final = ("workflows", "jobs", "execution_seconds", "log_lines", "log_bytes")
+_SUMMED: Final = tuple(name for name, one in MEASURES.items() if one.aggregate == "sum")
+_EXTREMES: Final = tuple(name for name in MEASURES if name not in _SUMMED)
+_FINGERPRINT: Final = """arraySum(arrayMap(
+    (thing, times) -> times * reinterpretAsInt64(sipHash64(thing)), mapKeys({0}), mapValues({0})
+))"""
+"""Of a counter: adds up as its counts do, and differs when something else was counted as often. It wraps around."""
+
+_COUNTED: Final = tuple(_FINGERPRINT.format(name) for name in COUNTERS)
+_AGGREGATES: Final = (
+    *(f"sum({name})" for name in _SUMMED),
+    *(f"{MEASURES[name].aggregate}({name})" for name in _EXTREMES),
+    *(f"sum({fingerprint})" for fingerprint in _COUNTED),
+)
 _NIL: Final = "toUUID('00000000-0000-0000-0000-000000000000')"
 
 
 class _Comparison(NamedTuple):
-    """Rows in groups: in each, those with `plus` must add up to the same as the other ones."""
+    """Rows in groups: in each, those with `plus` must come to the same as the other ones."""
 
     check: Check
     rows: str
@@ -27,7 +42,7 @@ class _Comparison(NamedTuple):
 _COMPARISONS: Final = (
     _Comparison(
         "totals",
-        "resolution IN ('total', 'day')",
+        "resolution IN ('total', 'day', 'opening')",
         "user_id, workflow_id",
         "resolution = 'total'",
         "users or workflows have other all-time totals than their days add up to",
@@ -51,7 +66,7 @@ _COMPARISONS: Final = (
 _COMPARE = """
 SELECT count() FROM
 (
-    SELECT {sums}
+    SELECT 1
     FROM analytics
     WHERE {rows}
     GROUP BY {group}
@@ -59,16 +74,19 @@ SELECT count() FROM
 )
 """
 
-_NEGATIVE = """
-SELECT count() FROM analytics
-WHERE workflows < 0 OR jobs < 0 OR execution_seconds < 0 OR log_lines < 0 OR log_bytes < 0
-"""
+_NEGATIVE = "SELECT count() FROM analytics WHERE {}".format(
+    " OR ".join(
+        (
+            *(f"{name} < 0" for name in _SUMMED),
+            *(f"arrayExists(times -> times < 0, mapValues({name}))" for name in COUNTERS),
+        )
+    )
+)
 
-_SKETCH = """
-SELECT resolution = 'total', workflow_id = toUUID('00000000-0000-0000-0000-000000000000'),
-       sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines), sum(log_bytes)
+_SKETCH = f"""
+SELECT resolution = 'total', workflow_id = {_NIL}, {", ".join(_AGGREGATES)}
 FROM analytics
-WHERE resolution IN ('total', 'day')
+WHERE resolution IN ('total', 'day', 'opening')
 GROUP BY 1, 2
 """
 
@@ -81,11 +99,19 @@ def comparison_names() -> tuple[Check, ...]:
 def compare(connection: Connection, check: Check) -> list[Finding]:
     """Return what one comparison finds; it reads the whole table."""
     (one,) = (one for one in _COMPARISONS if one.check == check)
-    sums = ", ".join(f"sum(if({one.plus}, {column}, -{column})) AS of_{column}" for column in _COLUMNS)
-    differ = " OR ".join(f"of_{column} != 0" for column in _COLUMNS)
-    sql = _COMPARE.format(sums=sums, rows=one.rows, group=one.group, differ=differ)
+    sql = _COMPARE.format(rows=one.rows, group=one.group, differ=_differ(one.plus))
     ((groups,),) = connection.query(sql, settings=_SPILL)
     return [_different(one.check, f"{groups:,} {one.what}")] if groups else []
+
+
+def _differ(plus: str) -> str:
+    """Return the SQL condition that the rows with `plus` do not come to the same as the others of their group."""
+    sums = [f"sum(if({plus}, {one}, -{one})) != 0" for one in (*_SUMMED, *_COUNTED)]
+    extremes = [
+        f"{MEASURES[name].aggregate}If({name}, {plus}) != {MEASURES[name].aggregate}If({name}, NOT ({plus}))"
+        for name in _EXTREMES
+    ]
+    return " OR ".join((*sums, *extremes))
 
 
 def negative(connection: Connection) -> list[Finding]:
@@ -99,7 +125,7 @@ def negative(connection: Connection) -> list[Finding]:
 
 
 def sketch(connection: Connection) -> list[Finding]:
-    """Compare sums over everything, without quarter hours: cheap enough to be done while processors count."""
+    """Compare numbers over everything, without quarter hours: cheap enough to be done while processors count."""
     found = {
         (is_total, is_user): sums for is_total, is_user, *sums in connection.query(_SKETCH, settings=_GENTLE)
     }
@@ -107,8 +133,8 @@ def sketch(connection: Connection) -> list[Finding]:
 
 
 def sketch_findings(sums: dict[tuple[int, int], list[int]]) -> list[Finding]:
-    """Return what is wrong with sums by (is a total, is of a user). Pure."""
-    none = [0] * len(_COLUMNS)
+    """Return what is wrong with numbers by (is a total, is of a user), as _AGGREGATES has them. Pure."""
+    none = [0] * len(_AGGREGATES)
     totals, days = sums.get((1, 1), none), sums.get((0, 1), none)
     findings = []
     if totals != days:
@@ -117,7 +143,7 @@ def sketch_findings(sums: dict[tuple[int, int], list[int]]) -> list[Finding]:
         )
     if sums.get((1, 0), none) != totals or sums.get((0, 0), none) != days:
         findings.append(_different("users", "users add up to other numbers than their workflows"))
-    if any(number < 0 for row in sums.values() for number in row):
+    if any(number < 0 for row in sums.values() for number in row[: len(_SUMMED)]):
         findings.append(
             Finding("negative", Harm.WRONG, "sums over all users are negative", RESTORE_OR_REBUILD)
         )

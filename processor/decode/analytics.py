@@ -1,5 +1,6 @@
 """Topic `analytics`: finished jobs in bulk, and now and then a workflow that was built."""
 
+from types import MappingProxyType
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -69,7 +70,7 @@ _decode_data: Final = msgspec.json.Decoder(_Data).decode
 _NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _AT_RECORD: Final = -(2**62)  # in place of an end: the event does not say when it ended
 _BRACE: Final = ord("}")
-_STATUS: Final = {"COMPLETED": COMPLETED, "FAILED": FAILED}
+_STATUS: Final = MappingProxyType({"COMPLETED": COMPLETED, "FAILED": FAILED})
 
 
 class _What(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processor.decode.known_rows import KnownRows
-from processor.ids import ID_LENGTH, Int64s, UInt64s, parse_id
+from processor.ids import ID_LENGTH, Int64s, UInt64s, halves, parse_id
 
 Bools = npt.NDArray[np.bool_]
 
@@ -94,9 +94,7 @@ class Keyed(Columns, _Keyed):
 
 _NONE: Final = np.zeros(0, np.int64)
 _NO_KEY: Final = np.zeros(0, np.uint64)
-NO_EVENTS: Final = Keyed(
-    _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NO_KEY, _NO_KEY, np.zeros(0, bool)
-)
+NO_EVENTS: Final = Keyed(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NO_KEY, _NO_KEY, np.zeros(0, bool))
 
 
 class _Lines(NamedTuple):
@@ -128,6 +126,10 @@ class Failure(NamedTuple):
     code: str
 
 
+Halves = tuple[UInt64s, UInt64s, UInt64s, UInt64s]
+"""Upper and lower 64 bits of ids: of users, then of workflows."""
+
+
 class Owners:
     """The distinct pairs of user and workflow that were met, as events spell them: `index` by `user|workflow`.
 
@@ -141,6 +143,7 @@ class Owners:
         )  # the same for pairs in lower case, as they lie beside each other
         self.users: list[int] = []
         self.workflows: list[int] = []
+        self._halves: Halves = (_NO_KEY,) * 4
 
     def of(self, user: str, workflow: str) -> int:
         """Return the position of the pair, a new one if need be. Raises ValueError when one is no id."""
@@ -155,6 +158,19 @@ class Owners:
                 raise
             known = self.index[text] = len(self.users) - 1
         return known
+
+    def halves(self) -> Halves:
+        """Return the ids of all pairs. For one thread, which need not be the one that adds."""
+        first, end = len(self._halves[0]), len(self.workflows)
+        if first < end:
+            new = *halves(self.users[first:end]), *halves(self.workflows[first:end])
+            self._halves = _each_behind(self._halves, new)
+        return self._halves
+
+
+def _each_behind(columns: Halves, more: Halves) -> Halves:
+    one, two, three, four = (np.concatenate(both) for both in zip(columns, more, strict=True))
+    return one, two, three, four
 
 
 class Named(NamedTuple):
@@ -190,7 +206,7 @@ class Decoded:
     keyed: list[Keyed] = field(default_factory=list)
     lines: list[Lines] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: dict[Failure, int] = field(default_factory=dict)  # each with its position
     named: dict[int, Named] = field(
         default_factory=dict
     )  # by workflow id; of owners that are new in this batch
@@ -199,6 +215,7 @@ class Decoded:
     skipped: Counter[str] = field(default_factory=Counter)
     records: int = 0
     value_bytes: int = 0  # and what malformed records hold besides
+    origins: list[str] = field(default_factory=list)  # `traceparent` headers, while traces are made
 
     def fact(self, user: int, workflow: int, time_ms: int) -> Facts:
         """Return the facts of a workflow, to be added to."""

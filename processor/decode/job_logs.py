@@ -187,7 +187,7 @@ class LogDecoder:
 
     def _new_source(self, prefix: str, line: _PlainLine) -> _Source:
         """Return the stream of a line whose EventKey is regular and agrees with its fields. Raises ValueError."""
-        place = _place_of(line.EventKey)
+        place = place_of(line.EventKey)
         if place is None or (place[0].job, place[0].name) != (parse_id(line.JobID), line.Stream):
             raise ValueError("the EventKey is not regular, or contradicts the fields")
         source = _Source(self._add_source(place[0], line.UserID, line.WorkflowID), line)
@@ -219,7 +219,7 @@ class LogDecoder:
         owner = self._into.owners.of(line.user, line.workflow)
         second = line_second(line.time, int(chunk.times_ms[at]))
         fields = Stream(parse_id(line.job), 1, line.stream), line.sequence
-        place = _place_of(line.event_key) if line.event_key else fields
+        place = place_of(line.event_key) if line.event_key else fields
         if place is None:
             self._into.keyed.append(_keyed(line, owner, second, chunk, at))
             return
@@ -229,7 +229,7 @@ class LogDecoder:
         self._into.lines.append(Lines(*(np.array([number]) for number in numbers)))
 
 
-def _place_of(event_key: str) -> tuple[Stream, int] | None:
+def place_of(event_key: str) -> tuple[Stream, int] | None:
     """Return stream and number of a regular EventKey, None for any other."""
     match = _REGULAR.fullmatch(event_key)
     if match is None:

@@ -38,7 +38,6 @@ _ANY_V7: Final = re.compile(
 _RESULT: Final = re.compile(
     r"workflow:job:([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}):(JOB_COMPLETED|JOB_FAILED)"
 )
-_RESULT_TAGS: Final = {"JOB_COMPLETED": COMPLETED_TAG, "JOB_FAILED": FAILED_TAG}
 _NAMED: Final = "\0named:"  # not `analytics:workflow:`, for that may be the EventKey of another event as well
 _HASH_LOW: Final = (1 << 63) - 1
 _LOW: Final = (1 << 64) - 1
@@ -71,7 +70,8 @@ def result_key(event_key: str) -> tuple[int, int]:
     if match is None:
         return hashed_key(event_key)
     job = int(match[1].replace("-", ""), 16)
-    return job >> 64 & ~0xF000 | _RESULT_TAGS[match[2]], job & _LOW
+    tag = FAILED_TAG if match[2] == "JOB_FAILED" else COMPLETED_TAG
+    return job >> 64 & ~0xF000 | tag, job & _LOW
 
 
 def job_keys(event_keys: Sequence[str]) -> Keys:

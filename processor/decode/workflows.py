@@ -44,6 +44,7 @@ _decode_result: Final = msgspec.json.Decoder(_PlainResult).decode
 _NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _WORD: Final = re.compile(r"[\w.:/-]{0,64}", re.ASCII)
 _OTHER: Final = "OTHER"  # in place of text that is no name of a kind or a code
+_MOST_FAILURES: Final = 500  # ways to fail in one batch, for their names are in the statement of its insert
 
 
 class _Results(NamedTuple):
@@ -58,11 +59,15 @@ class _Results(NamedTuple):
 def decode_workflows(chunk: Records, into: Decoded) -> None:
     """Decode records of topic `workflows`."""
     values = [record.value() or b"" for record in chunk.records]
-    left = list(range(len(values)))
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    left = np.arange(len(values))
     for pattern in _COMPLETED:
-        left = _take_completed(pattern, values, left, chunk, into)
+        of_length = left[lengths[left] == pattern.length]
+        if len(of_length):
+            taken = _take_completed(pattern, values, of_length, chunk, into)
+            left = np.setdiff1d(left, taken, assume_unique=True)
     results = _Results([], [], [], [])
-    for at in left:
+    for at in left.tolist():
         try:
             _take_result(_read_plain(values[at]), at, into, results)
         except _NOT_PLAIN:
@@ -72,13 +77,10 @@ def decode_workflows(chunk: Records, into: Decoded) -> None:
 
 
 def _take_completed(
-    pattern: Pattern, values: list[bytes], candidates: list[int], chunk: Records, into: Decoded
-) -> list[int]:
-    """Take the completed jobs among the candidates that have this form; return the other ones."""
-    of_length = [at for at in candidates if len(values[at]) == pattern.length]
-    if not of_length:
-        return candidates
-    buffer = Buffer([values[at] for at in of_length])
+    pattern: Pattern, values: list[bytes], candidates: Int64s, chunk: Records, into: Decoded
+) -> Int64s:
+    """Take the completed jobs among the candidates, which have the length of this form; return which."""
+    buffer = Buffer([values[at] for at in candidates.tolist()])
     found = pattern.at(buffer, buffer.starts)
     jobs = found.hole("job")
     keys, taken = id_keys(jobs, COMPLETED_TAG)
@@ -90,11 +92,11 @@ def _take_completed(
             owner[place] = _new_owner(pairs[place].tobytes(), into)
         except ValueError:
             taken[place] = False
-    at = np.array(of_length)[taken]
-    detail = np.full(len(at), WAS_COMPLETED, np.int64)
-    into.keyed.append(_keyed(chunk, at, owner[taken], detail, Keys(keys.hi[taken], keys.lo[taken])))
-    done = set(at.tolist())
-    return [one for one in candidates if one not in done]
+    at = candidates[taken]
+    if len(at):
+        detail = np.full(len(at), WAS_COMPLETED, np.int64)
+        into.keyed.append(_keyed(chunk, at, owner[taken], detail, Keys(keys.hi[taken], keys.lo[taken])))
+    return at
 
 
 def _new_owner(pair: bytes, into: Decoded) -> int:
@@ -148,16 +150,21 @@ def _take_step(event: Lifecycle, time_ms: int, into: Decoded) -> None:
 def _take_result(event: Result, at: int, into: Decoded, results: _Results) -> None:
     results.owner.append(into.owners.of(event.user, event.workflow))
     results.keys.append(result_key(event.event_key))
-    results.detail.append(_failure_of(event, into) if event.is_failure else WAS_COMPLETED)
+    failed = (
+        failure_position(event.failure_kind, event.error_code, into.failures)
+        if event.is_failure
+        else WAS_COMPLETED
+    )
+    results.detail.append(failed)
     results.at.append(at)
 
 
-def _failure_of(event: Result, into: Decoded) -> int:
-    """Return the position of the way in which a job failed, plus 1."""
-    failure = Failure(_word(event.failure_kind), _word(event.error_code))
-    if failure not in into.failures:
-        into.failures.append(failure)
-    return into.failures.index(failure) + 1
+def failure_position(kind: str, code: str, failures: dict[Failure, int]) -> int:
+    """Return the position of the way in which a job failed, plus 1; a new way is added to `failures`."""
+    failure = Failure(_word(kind), _word(code))
+    if failure not in failures and len(failures) >= _MOST_FAILURES:
+        failure = Failure(_OTHER, _OTHER)
+    return failures.setdefault(failure, len(failures)) + 1
 
 
 def _word(text: str) -> str:
@@ -167,7 +174,8 @@ def _word(text: str) -> str:
 
 def _keyed_results(chunk: Records, results: _Results) -> Keyed:
     keys = Keys(
-        np.array([hi for hi, _ in results.keys], np.uint64), np.array([lo for _, lo in results.keys], np.uint64)
+        np.array([hi for hi, _ in results.keys], np.uint64),
+        np.array([lo for _, lo in results.keys], np.uint64),
     )
     return _keyed(chunk, np.array(results.at), np.array(results.owner), np.array(results.detail), keys)
 

@@ -138,6 +138,45 @@ def rebuild(*, step: str | None, dry_run: bool) -> None:
         operate(lambda settings: run(settings, dry_run=dry_run))
 
 
+@click.command("import")
+@click.option(
+    "--history", is_flag=True, help="Also import the finished jobs of table jobs, for numbers by day."
+)
+@click.option(
+    "--analytics-group",
+    default="analytics-processor",
+    show_default=True,
+    help="Consumer group of the Go analytics processor.",
+)
+@click.option(
+    "--logs-group",
+    default="joblogs-processor",
+    show_default=True,
+    help="Consumer group of the Go job logs processor.",
+)
+@_dry_run
+def import_(**options: Any) -> None:
+    """Take over the totals of Chronoverse's Go service from its PostgreSQL, exactly once, into an empty database.
+
+    When to use it: once, before the first processor starts. Stop the Go analytics processor and job logs processor first,
+    and let them finish what they have read. Records that they have not read are counted by the processors.
+
+    PostgreSQL is found by POSTGRES_HOST, POSTGRES_PORT, POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB and POSTGRES_TLS_*,
+    as the Go programs find it. It is only read. The command may be killed and run again: until the copy is complete it
+    begins anew, afterwards it goes on where it was, and PostgreSQL is not needed any more. See docs/migration.md.
+
+    It refuses while a Go program is at work, where a database is not empty, and where a consumer group has read nothing.
+
+    Exit codes: 0 when done, 65 when it refuses, 1 to run it again, 78 when a setting is invalid.
+    """
+    from processor.importing.settings import ImportSettings
+    from processor.operate.entry import operate_with
+    from processor.operate.import_totals import Wanted, run_import
+
+    dry_run = options.pop("dry_run")
+    operate_with(ImportSettings, lambda settings: run_import(settings, Wanted(**options), dry_run=dry_run))
+
+
 @click.group()
 def dead_letters() -> None:
     """List malformed records, show one, or play them again.

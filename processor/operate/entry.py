@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -13,6 +13,8 @@ from analytics.settings import InvalidSettings
 from analytics.telemetry import configure_logging
 from processor.settings import ProcessorSettings
 
+SettingsT = TypeVar("SettingsT", bound=ProcessorSettings)
+
 
 class Refused(Stop):
     """A command would lose something that nobody gave up explicitly, or what it needs is not so."""
@@ -20,10 +22,15 @@ class Refused(Stop):
 
 def operate(command: Callable[[ProcessorSettings], None]) -> None:
     """Run an operator's command with the settings of the environment; what stops it becomes an exit code."""
+    operate_with(ProcessorSettings, command)
+
+
+def operate_with(kind: type[SettingsT], command: Callable[[SettingsT], None]) -> None:
+    """Do so with settings of another kind."""
     from analytics.store.pool import StatementFailed  # loads the driver, which --help does not need
 
     try:
-        settings = environment.load(ProcessorSettings)
+        settings = environment.load(kind)
         configure_logging(_quiet(settings))
         command(settings)
     except InvalidSettings as error:

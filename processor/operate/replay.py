@@ -22,8 +22,12 @@ from processor.settings import ProcessorSettings
 from processor.topics import Topic, describe_topics
 
 _DELIVER_WITHIN_S: Final = 60.0
-_INDEXES: Final = {"analytics": ("event_keys",), "job_logs": ("event_keys", "log_runs"), "workflows": ()}
-"""Where repeats of a topic's records are looked up; records of `workflows` add up to nothing."""
+_INDEXES: Final = {
+    "analytics": ("event_keys",),
+    "job_logs": ("event_keys", "log_runs"),
+    "workflows": ("event_keys",),
+}
+"""Where repeats of a topic's records are looked up."""
 
 
 class Choice(NamedTuple):

@@ -4,8 +4,9 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
+from processor.block import checkpoint_row, with_rows
 from processor.fold import TOTAL, Rows
-from processor.ledger import Condition, Ledger, checkpoint_row
+from processor.ledger import Condition, Ledger
 from processor.model import Checkpoint, OffsetRange
 from tests.processor_world import some_partition
 
@@ -39,7 +40,7 @@ class LedgerWorld:
         hi, lo = (
             np.full(count, half, np.uint64) for half in (self.user.int >> 64, self.user.int & 2**64 - 1)
         )
-        return Rows(zeros + TOTAL, hi, lo, ids, ids, zeros, zeros, zeros + jobs, zeros, zeros, zeros)
+        return Rows(zeros + TOTAL, hi, lo, ids, ids, zeros, {"jobs": zeros + jobs}, {})
 
     def apply(self, first, end, rows=None, ghosts=0, generation=0):
         at = Checkpoint(first, 4, generation)
@@ -50,11 +51,9 @@ class LedgerWorld:
 
     def insert(self, first, end, rows, token):
         """The guarded insert alone, with any token."""
-        columns = checkpoint_row(self.partition.id, OffsetRange(first, end), leader_epoch=4)
-        tail = [np.zeros(len(rows.jobs), one.dtype) for one in columns[len(rows) :]]
-        both = zip(columns, [*rows, *tail], strict=True)
-        merged = [np.concatenate((one, more.astype(one.dtype))) for one, more in both]
-        self.ledger.insert(self.partition, merged, Condition(1, first, 0), token=token)
+        checkpoint = checkpoint_row(self.partition.id, OffsetRange(first, end), leader_epoch=4)
+        block = with_rows(checkpoint, rows)
+        self.ledger.insert(self.partition, block, Condition(1, first, 0), token=token)
 
     def use_up(self, token, *, started=1, first=0):
         """Leave a token behind of which no row of the partition is there, as a server does that dies in between."""

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from processor.audit.background import BackgroundAudit
 from processor.audit.finding import Harm
 from processor.gaps import Gap, note_gap
+from processor.measures import COUNTERS
 from processor.model import Partition
 from processor.operate.audit import run_audit
 from tests.eventually import eventually
@@ -34,10 +35,12 @@ def found(report):
 
 
 def add(world, resolution, column, number=1, *, of_workflow=False):
-    """Add to one bucket of somebody who has some."""
+    """Add to one bucket of somebody who has some; to a counter, one of something."""
+    thing = {"failures": "'USER Aborted'"}.get(column, 7)
+    value = f"map({thing}, %(number)s)" if column in COUNTERS else "%(number)s"
     world.query(
         f"INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, {column}) "
-        "SELECT resolution, user_id, workflow_id, bucket_start, %(number)s FROM analytics "
+        f"SELECT resolution, user_id, workflow_id, bucket_start, {value} FROM analytics "
         f"WHERE resolution = %(resolution)s AND (workflow_id != {NIL}) = %(of_workflow)s LIMIT 1",
         number=number,
         resolution=resolution,
@@ -149,7 +152,7 @@ def test_progress_that_claims_more_than_is_counted_is_found(world):
 # --- numbers ---
 
 EACH_COLUMN = pytest.mark.parametrize(
-    "column", ["workflows", "jobs", "execution_seconds", "log_lines", "log_bytes"]
+    "column", ["workflows", "execution_seconds", "log_lines", "jobs_failed", "failures"]
 )
 
 

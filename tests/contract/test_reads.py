@@ -6,10 +6,12 @@ from uuid import UUID
 import pytest
 from prometheus_client import REGISTRY
 
+from analytics import queries as queries_of
 from analytics.errors import StoreTimeout
 from analytics.lookups import StoreLookups
 from analytics.model import ALL_WORKFLOWS, Totals, WorkflowKey
 from analytics.reads import QueryRunner
+from analytics.store.pool import Connection
 from tests.contract.conftest import insert_totals
 from tests.eventually import eventually
 
@@ -46,6 +48,21 @@ async def test_every_caller_gets_the_totals_of_its_own_key(database, runner):
         1_000,
     ]
     assert queries() - before == 3
+
+
+@pytest.mark.parametrize("column", ["jobs_completed", "jobs_failed"])
+async def test_a_workflow_of_which_only_results_are_known_has_no_analytics(database, runner, column):
+    """Nor has its user: there is nothing of topic `analytics`, and no log line."""
+    connection = Connection(database, timeout_s=10)
+    for id_ in (UUID(int=5), ALL_WORKFLOWS):
+        connection.query(
+            f"INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, {column}) "
+            "SELECT 'total', toUUID(%(user)s), toUUID(%(flow)s), 0, 1",
+            {"user": str(UUID(int=4)), "flow": str(id_)},
+        )
+    connection.close()
+    keys = [WorkflowKey(UUID(int=4), UUID(int=5)), WorkflowKey(UUID(int=4), ALL_WORKFLOWS)]
+    assert await runner.run(lambda store, within_s: queries_of.totals(store, keys, within_s), 5) == {}
 
 
 def running(database_runner):

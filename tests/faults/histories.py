@@ -1,7 +1,7 @@
 """Events that come again and again: their record times, and which of their records count.
 
-The sizes of an event's records are powers of two (seconds of a job, bytes of a line), so that a sum says which of them
-were counted.
+The sizes of an event's records are powers of two (seconds of a job, the error code of a result, bytes of a line), so that
+a sum says which of them were counted.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tests.faults.log import Event, user, workflow
 from tests.faults.world import FaultWorld
-from tests.processor_world import HORIZON_MS, NOW_MS, built, finished_job, log_line, some_id
+from tests.processor_world import HORIZON_MS, NOW_MS, built, finished_job, log_line, some_id, step
 
 START_MS = NOW_MS - 4 * HORIZON_MS
 
@@ -73,7 +73,7 @@ def all_cases() -> list[Case]:
     cases: list[Case] = []
 
     def add(name: str, make: Callable[[Case, int], Any], times: tuple[int, ...], counted: set[int]) -> None:
-        topic = "job_logs" if "line" in name else "analytics"
+        topic = "job_logs" if "line" in name else "workflows" if "result" in name else "analytics"
         cases.append(Case(name, len(cases), make, times, counted, topic))
 
     for name, (times, counted) in HISTORIES.items():
@@ -90,14 +90,19 @@ def steps(cases: list[Case]) -> Iterator[list[Event]]:
         yield [case.event(position) for case in cases if position < len(case.after_ms)]
 
 
+_COUNTED = """
+SELECT workflow_id, sum(workflows), sum(jobs) + sum(jobs_failed) + sum(log_lines),
+       sum(execution_seconds) + sum(log_bytes)
+       + sum(arraySum(way -> toInt64(splitByChar(' ', way.1)[2]) * way.2, CAST(failures, 'Array(Tuple(String, Int64))')))
+FROM analytics
+WHERE resolution = 'total' AND workflow_id != toUUID('00000000-0000-0000-0000-000000000000')
+GROUP BY workflow_id
+"""
+
+
 def counted(world: FaultWorld) -> dict[str, Counted]:
     """What was counted of each workflow."""
-    rows = world.query(
-        "SELECT workflow_id, sum(workflows), sum(jobs) + sum(log_lines), sum(execution_seconds) + sum(log_bytes)"
-        " FROM analytics WHERE resolution = 'total' AND workflow_id != toUUID('00000000-0000-0000-0000-000000000000')"
-        " GROUP BY workflow_id"
-    )
-    return {str(flow): Counted(*numbers) for flow, *numbers in rows}
+    return {str(flow): Counted(*numbers) for flow, *numbers in world.query(_COUNTED)}
 
 
 def total(world: FaultWorld, column: str) -> object:
@@ -124,6 +129,23 @@ def _built(case: Case, position: int) -> Any:
     return built(named.upper() if position == 1 else named, UserID=user_id)
 
 
+def _result(case: Case, position: int) -> Any:
+    job_id, ids = some_id(case.number), case.ids
+    return step(
+        "JOB_FAILED", generation=0, EventKey=f"workflow:job:{job_id}:JOB_FAILED", ID=ids["WorkflowID"],
+        UserID=ids["UserID"], JobID=job_id, FailureKind="USER", ErrorCode=f"{1 << position}",
+    )  # fmt: skip
+
+
+def _odd_result(case: Case, position: int) -> Any:
+    return _result(case, position) | {"EventKey": f"result {case.number} of März"}
+
+
+def _result_now_and_then_without_key(case: Case, position: int) -> Any:
+    """Both name the same result."""
+    return _result(case, position) | ({"EventKey": ""} if position % 2 else {})
+
+
 def _line(case: Case, position: int) -> Any:
     return log_line(case.number, job=some_id(case.number), Message="x" * (1 << position), **case.ids)
 
@@ -140,6 +162,9 @@ def _line_now_and_then_without_key(case: Case, position: int) -> Any:
 _KINDS: dict[str, Callable[[Case, int], Any]] = {
     "a job": _job,
     "a job with an EventKey of another form": _odd_job,
+    "a result": _result,
+    "a result with an EventKey of another form": _odd_result,
+    "a result now and then without EventKey": _result_now_and_then_without_key,
     "a line": _line,
     "a line with an EventKey of another form": _odd_line,
     "a line now and then without EventKey": _line_now_and_then_without_key,

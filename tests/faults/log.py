@@ -9,14 +9,11 @@ from typing import Any, NamedTuple
 from confluent_kafka import Message, Producer
 
 from sandbox.partitioner import partition_of
-from tests.processor_world import NOW_MS, built, finished_job, log_line, some_id
+from tests.processor_world import NOW_MS, built, finished_job, log_line, some_id, step
 from tests.reference import Reference
 
 Totals = dict[tuple[str, str], tuple[int, int, int, int]]
 """(user, workflow or "") → workflows, jobs, execution seconds, log lines."""
-
-Days = dict[tuple[str, str], tuple[int, int, int]]
-"""(user, UTC day) → jobs, execution seconds, log lines."""
 
 
 class Event(NamedTuple):
@@ -44,10 +41,36 @@ def _ids(number: int) -> dict[str, str]:
 
 
 def job(number: int, *, workflows: int = 7, time_ms: int = NOW_MS, **fields: Any) -> Event:
-    """The end of job `number`, of a workflow that is always the same; it took `number % 60` seconds."""
-    of = number % workflows
-    event = finished_job(number, seconds=number % 60, **(_ids(of) | fields))
+    """The end of job `number`, of a workflow that is always the same; it took `number % 600` seconds.
+
+    The event of every third one tells whether it failed.
+    """
+    of, data = number % workflows, {"job_execution_duration": number % 600}
+    if number % 3 == 0:
+        data["status"] = "FAILED" if _has_failed(number) else "COMPLETED"
+    event = finished_job(number, **({"Data": data} | _ids(of) | fields))
     return Event("analytics", event, workflow(of), time_ms)
+
+
+def _has_failed(number: int) -> bool:
+    return number % 4 == 0
+
+
+def result(number: int, *, workflows: int = 7, time_ms: int = NOW_MS) -> Event:
+    """What became of job `number`: every fourth one failed, in one of five ways."""
+    of, job_id = number % workflows, some_id(number)
+    action = "JOB_FAILED" if _has_failed(number) else "JOB_COMPLETED"
+    kind, code = _FAILURES[number % 5] if _has_failed(number) else ("", "")
+    event = step(
+        action, generation=0, EventKey=f"workflow:job:{job_id}:{action}", ID=workflow(of), UserID=user(of % 3),
+        JobID=job_id, FailureKind=kind, ErrorCode=code, ErrorMessage=code and "it failed",
+    )  # fmt: skip
+    return Event("workflows", event, workflow(of), time_ms)
+
+
+_FAILURES = (
+    ("USER", "Aborted"), ("USER", "DeadlineExceeded"), ("SYSTEM", "DeadlineExceeded"), ("SYSTEM", "Internal"), ("", ""),
+)  # fmt: skip
 
 
 def jobs(first: int, count: int, **options: Any) -> list[Event]:
@@ -75,14 +98,14 @@ def lines(number: int, first: int, count: int, **options: Any) -> list[Event]:
 
 
 def some_events(first: int, count: int) -> list[Event]:
-    """Of all kinds, with repeats among them: about 2.4 records a number."""
+    """Of all kinds, with repeats among them: about 3.7 records a number."""
     events: list[Event] = []
     for number in range(first, first + count):
-        events += [job(number), line(number, 0)]
+        events += [job(number), result(number), line(number, 0, stream="stderr" if number % 3 else "stdout")]
         if number % 7 == 0:
             events.append(workflow_built(number % 14))
         if number % 5 == 0:
-            events.append(job(max(first, number - 3)))  # published twice
+            events += [job(max(first, number - 3)), result(max(first, number - 2))]  # published twice
         if number % 11 == 0:
             events += lines(number, 0, 3)
     return events
@@ -129,9 +152,13 @@ class Log:
             for one in self.events
         ]
 
+    def reference(self) -> Reference:
+        """The model that has read everything."""
+        return Reference().feed(self.records())
+
     def truth(self) -> Totals:
         """What must have been counted."""
-        reference = Reference().feed(self.records())
+        reference = self.reference()
         answer = reference.expected()
         totals: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
         for row in answer["workflows"]:
@@ -146,18 +173,6 @@ class Log:
             if flow.named:
                 totals[str(flow.user), str(id_)][0] = 1
         return {pair: (row[0], row[1], row[2], row[3]) for pair, row in totals.items() if any(row.values())}
-
-    def days(self) -> Days:
-        """In which UTC days jobs and lines must have been counted."""
-        answer = Reference().feed(self.records()).expected()
-        days: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
-        for user_id, rows in answer["jobs_by_utc_day"].items():
-            for day, numbers in rows.items():
-                days[user_id, day].update(dict(enumerate(numbers)))
-        for user_id, rows in answer["job_log_lines_by_utc_day"].items():
-            for day, lines in rows.items():
-                days[user_id, day][2] += lines
-        return {place: (row[0], row[1], row[2]) for place, row in days.items()}
 
 
 def _as_reference(value: bytes | None) -> dict[str, str | None]:

@@ -41,7 +41,7 @@ def test_killed_around_the_insert(world, topic):
     world.require_exact()
 
 
-@pytest.mark.parametrize("topic", ["analytics", "job_logs"])
+@pytest.mark.parametrize("topic", ["analytics", "workflows", "job_logs"])
 def test_killed_around_the_index(world, topic):
     """Of the analytics, the third kill is between the index of one batch and the numbers of another."""
     die_in_turn(world, f"before-index@{topic}", f"after-index@{topic}", f"after-index@{topic}:2")

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import pytest
 
-from processor.ledger import Condition, Ledger, checkpoint_row
+from processor.block import checkpoint_row
+from processor.ledger import Condition, Ledger
 from processor.model import OffsetRange, Partition
 from sandbox.clickhouse import LocalClickHouse
 from sandbox.ports import LOCALHOST, free_port
@@ -202,7 +203,7 @@ def test_an_acknowledged_batch_that_is_gone_with_its_index_and_its_token_is_coun
     counted.require_exact()
 
 
-@pytest.mark.parametrize("topic", ["analytics", "job_logs"])
+@pytest.mark.parametrize("topic", ["analytics", "workflows", "job_logs"])
 def test_index_rows_that_are_gone_before_their_numbers_came_are_written_again(counted, topic):
     before = parts(counted, *INDEX)
     (worker,) = counted.workers

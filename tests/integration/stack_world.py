@@ -3,13 +3,14 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from analytics.store.pool import Connection
 from sandbox.applied import COUNTED_TOPICS, Applied, AppliedReader
 from sandbox.directory import SandboxDirectory
 from sandbox.partitioner import partition_of
@@ -99,6 +100,14 @@ class StackUnderTest:
     def answers(self, expected: ExpectedTotals) -> Answers:
         """What the service says of every expected user and workflow."""
         return self._asker.ask(expected.users, expected)
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """What the tables say."""
+        connection = Connection(self.stack.settings(), timeout_s=30)
+        try:
+            return connection.query(sql, parameters)
+        finally:
+            connection.close()
 
     def dead_letters(self) -> Counter[Origin]:
         """How often each record lies in the dead-letter topic; every one must say why."""

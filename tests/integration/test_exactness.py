@@ -11,6 +11,7 @@ import pytest
 from sandbox.records import CorpusRecord
 from sandbox.totals import Answers, ExpectedTotals, read_expected
 from tests.eventually import eventually
+from tests.insights import require_insights
 from tests.integration.stack_world import Origin, StackUnderTest, as_json, records_of, running_stack
 from tests.reference import totals_of
 
@@ -30,9 +31,10 @@ def expected_of(corpus: Path) -> Path:
 
 
 def require_truth(world: StackUnderTest, corpus: Path) -> None:
-    """Every total, and every malformed record in the dead-letter topic, are as the corpus says."""
+    """Every number, and every malformed record in the dead-letter topic, are as the corpus says."""
     expected = read_expected(expected_of(corpus))
     assert world.answers(expected) == answers_of(expected)
+    require_insights(world.query, json.loads(expected_of(corpus).read_text()))
     assert dict(world.dead_letters()).keys() == malformed_of(world, corpus)
 
 
@@ -66,6 +68,7 @@ def test_played_twice(tmp_path, corpus):
         world.play(records)
         world.await_counted()
         assert world.answers(expected) == answers_of(expected)
+        require_insights(world.query, truth)
 
 
 def test_two_processors(tmp_path, corpus):
@@ -126,6 +129,7 @@ def test_repeats_across_a_restart(tmp_path):
         truth = totals_of(as_json(record) for record in records[:half] + records)
         expected = msgspec.convert(truth, ExpectedTotals)
         assert world.answers(expected) == answers_of(expected)
+        require_insights(world.query, truth)
 
 
 def test_malformed_records_in_bulk_stop_the_program_and_nothing_is_lost(tmp_path):

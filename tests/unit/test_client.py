@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from analytics import analytics_pb2 as pb
 from analytics import client as api
-from analytics import interceptors
+from analytics import verdicts
 from analytics.client import errors
 from analytics.freshness_pb2 import Freshness
 from tests.grpc_world import USER, WORKFLOW
@@ -220,8 +220,8 @@ def test_every_reason_of_the_service_is_tried_above():
         mark.args[1] for mark in test_every_status_has_its_error.pytestmark if mark.name == "parametrize"
     ]
     tried = {(code, reason) for code, reason, _ in table}
-    assert {(verdict.code, verdict.reason) for verdict in interceptors.VERDICTS.values()} <= tried
-    assert errors.DOMAIN == interceptors.DOMAIN
+    assert {(verdict.code, verdict.reason) for verdict in verdicts.VERDICTS.values()} <= tried
+    assert errors.DOMAIN == verdicts.DOMAIN
 
 
 def test_an_invalid_field_is_named_with_its_rule(world):

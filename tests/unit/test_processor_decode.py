@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from processor.decode.events import Keyed, Lines, Named, Stream
+from processor.decode.events import LINE, Keyed, Lines, Named, Stream
 from processor.decode.gather import Gathering
 from processor.decode.keys import hashed_key, job_keys
 from tests.processor_world import (
@@ -208,7 +208,7 @@ def test_lines_of_one_stream_may_name_two_workflows():
 )  # fmt: skip
 def test_an_event_key_of_any_other_form_is_the_identity_of_its_line(event_key):
     (keyed,) = gathered("job_logs", log_line(2), log_line(3, EventKey=event_key)).keyed
-    assert ((keyed.key_hi[0], keyed.key_lo[0]), keyed.lines[0]) == (hashed_key(event_key), 1)
+    assert ((keyed.key_hi[0], keyed.key_lo[0]), keyed.event[0]) == (hashed_key(event_key), LINE)
 
 
 @pytest.mark.parametrize("fields", [{"SequenceNum": 4}, {"Stream": "stderr"}, {"JobID": some_id(9)}], ids=str)

@@ -1,6 +1,7 @@
 """The fast decoders, the careful readers and the reference model agree about records of every kind."""
 
 import base64
+import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from uuid import UUID
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from reference import Reference
 from test_processor_values import any_values
 
-from processor.decode.events import Keyed, Lines
+from processor.decode.events import FAILED, JOB, RESULT, WAS_COMPLETED, Keyed, Lines
 from processor.decode.gather import TOPICS, Gathering
 from processor.duplicates import first_ones
 from tests.mutations import verdict
@@ -64,17 +65,24 @@ class Totals:
 
     def __init__(self):
         self.durations = defaultdict(list)
-        self.lines = Counter()
+        self.failed_durations = defaultdict(list)
+        self.completed = Counter()
+        self.failed = Counter()  # by workflow, and by kind and code
+        self.lines = Counter()  # by workflow and stream
         self.job_days = defaultdict(lambda: [0, 0])
         self.line_days = Counter()
 
     def plain(self):
-        durations = {flow: sorted(seconds) for flow, seconds in self.durations.items() if seconds}
-        return durations, +self.lines, dict(self.job_days), +self.line_days
+        durations, failed_durations = (
+            {flow: sorted(seconds) for flow, seconds in one.items() if seconds}
+            for one in (self.durations, self.failed_durations)
+        )
+        counters = +self.completed, +self.failed, +self.lines, +self.line_days
+        return durations, failed_durations, dict(self.job_days), *counters
 
 
 def totals_of_batch(batch):
-    totals, owners = Totals(), batch.owners
+    totals, owners, ways = Totals(), batch.owners, list(batch.failures)
     named = [
         (str(UUID(int=user)), str(UUID(int=flow)))
         for user, flow in zip(owners.users, owners.workflows, strict=True)
@@ -85,32 +93,53 @@ def totals_of_batch(batch):
         identities = [(hi, lo) if has_key else at for at, (hi, lo, has_key) in enumerate(keys)]
         for at in counting(keyed, identities):
             user, flow = named[keyed.owner[at]]
-            if keyed.jobs[at]:
-                totals.durations[flow].append(int(keyed.seconds[at]))
-                day = totals.job_days[user, utc_day(keyed.at_s[at])]
-                day[0], day[1] = day[0] + 1, day[1] + int(keyed.seconds[at])
+            amount, detail = int(keyed.amount[at]), int(keyed.detail[at])
+            if keyed.event[at] == JOB:
+                _add_job(totals, user, flow, keyed.at_s[at], amount, has_failed=detail == FAILED)
+            elif keyed.event[at] == RESULT and detail == WAS_COMPLETED:
+                totals.completed[flow] += 1
+            elif keyed.event[at] == RESULT:
+                totals.failed[flow, " ".join(ways[detail - 1])] += 1
             else:
-                _add_line(totals, user, flow, keyed.at_s[at])
+                _add_line(totals, user, flow, keyed.at_s[at], "stderr" if detail else "stdout")
     if batch.lines:
         lines = Lines.concatenate(batch.lines)
         identities = list(
             zip((batch.streams[at] for at in lines.stream), lines.sequence.tolist(), strict=True)
         )
         for at in counting(lines, identities):
-            _add_line(totals, *named[lines.owner[at]], lines.at_s[at])
+            _add_line(totals, *named[lines.owner[at]], lines.at_s[at], batch.streams[lines.stream[at]].name)
     return totals.plain()
 
 
-def _add_line(totals, user, flow, second):
-    totals.lines[flow] += 1
+def _add_job(totals, user, flow, second, seconds, *, has_failed):
+    totals.durations[flow].append(seconds)
+    if has_failed:
+        totals.failed_durations[flow].append(seconds)
+    day = totals.job_days[user, utc_day(second)]
+    day[0], day[1] = day[0] + 1, day[1] + seconds
+
+
+def _add_line(totals, user, flow, second, stream):
+    totals.lines[flow, stream] += 1
     totals.line_days[user, utc_day(second)] += 1
+
+
+def as_name(text):
+    """A failure kind or error code as it is counted."""
+    return text if re.fullmatch(r"[0-9A-Za-z_.:/-]{0,64}", text) else "OTHER"
 
 
 def totals_of_reference(reference):
     totals = Totals()
     for flow, workflow in reference.workflows.items():
         totals.durations[str(flow)] = workflow.durations
-        totals.lines[str(flow)] = workflow.lines.total()
+        totals.failed_durations[str(flow)] = workflow.durations_by_status["FAILED"]
+        totals.completed[str(flow)] = workflow.completed
+        for way, count in workflow.by_way.items():
+            totals.failed[str(flow), " ".join(map(as_name, way))] += count
+        for stream, count in workflow.lines.items():
+            totals.lines[str(flow), stream] = count
     for user, days in reference.job_days.items():
         totals.job_days |= {(user, day): numbers for day, numbers in days.items()}
     for user, days in reference.line_days.items():

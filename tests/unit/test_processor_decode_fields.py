@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from processor.decode.events import NONE_YET, Keyed
+from processor.decode.events import JOB as FINISHED
+from processor.decode.events import NO_STATUS, NONE_YET, Keyed
 from processor.decode.gather import Gathering
 from tests.processor_world import (
     ABSENT,
@@ -145,10 +146,11 @@ def test_a_field_of_a_later_producer_may_be_of_any_type(topic, builder, anything
 @pytest.mark.parametrize(
     "name", ["job_id", "status", "trigger", "started_at", "job_execution_duration_ms", "error_code"]
 )
-def test_optional_fields_of_a_job_are_not_looked_at(name, anything):
+def test_an_optional_field_of_a_job_may_be_of_any_type(name, anything):
     event = finished_job()
     event["Data"][name] = anything
-    assert reasons("analytics", event) == []
+    (keyed,) = gathered("analytics", event).keyed
+    assert (keyed.event.tolist(), keyed.detail.tolist()) == ([FINISHED], [NO_STATUS])
 
 
 @pytest.mark.parametrize("name", ["ErrorMessage", "JobID"])
@@ -215,7 +217,8 @@ def test_a_record_time_lies_in_the_second_that_began_before_it():
 @pytest.mark.parametrize("event_key", ["", "anything", f"log:{JOB}:stdout:0"])
 def test_the_length_of_a_line_is_that_of_its_utf_8(message, length, event_key):
     batch = gathered("job_logs", log_line(Message=message, EventKey=event_key))
-    assert [one.line_bytes.tolist() for one in [*batch.lines, *batch.keyed]] == [[length]]
+    found = [one.line_bytes for one in batch.lines] + [one.amount for one in batch.keyed]
+    assert [one.tolist() for one in found] == [[length]]
 
 
 # --- types of events ---
@@ -236,11 +239,6 @@ def test_an_unknown_action_is_skipped_and_counted(action):
 def test_an_estimate_of_log_lines_is_counted_and_never_added():
     batch = gathered("analytics", estimate(count=10**6))
     assert (batch.skipped, batch.keyed, batch.lines) == ({"estimate": 1}, [], [])
-
-
-def test_results_of_jobs_add_nothing_yet():
-    batch = gathered("workflows", step("JOB_COMPLETED"), step("JOB_FAILED", FailureKind="USER", EventKey=""))
-    assert (batch.rejected, batch.keyed, batch.facts) == ([], [], {})
 
 
 # --- facts of workflows ---

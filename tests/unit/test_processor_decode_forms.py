@@ -7,23 +7,52 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from processor.decode import analytics, job_logs
+from processor.decode import analytics, job_logs, workflows
+from processor.decode.events import RESULT
 from processor.decode.forms import Buffer, Pattern, id_halves, numbers, utc_seconds
 from processor.decode.gather import Gathering
 from processor.decode.times import parse_time_s
 from sandbox.generate.flood import TOPICS, Flood
-from tests.processor_world import FakeRecord, finished_job, gathered_of, log_line, some_id
+from tests.processor_world import FakeRecord, finished_job, gathered_of, log_line, some_id, step
 
-KINDS = ("jobs", "job_logs")
+KINDS = ("jobs", "job_logs", "results")
+TOPIC_OF = TOPICS | {"results": "workflows"}
+FAILURES = [("USER", "Aborted"), ("SYSTEM", "Internal"), ("USER", "DeadlineExceeded")]
+
+
+def as_jsonb(event):
+    """As Postgres prints it: keys by their length."""
+    return json.dumps(dict(sorted(event.items(), key=lambda field: (len(field[0]), field[0])))).encode()
+
+
+def result(number, *, compact):
+    """The result of a job as Postgres prints JSONB, or as Go prints it; every fifth one failed."""
+    kind, code = FAILURES[number % 3] if number % 5 == 0 else ("", "")
+    action = "JOB_FAILED" if kind else "JOB_COMPLETED"
+    event = step(
+        action, generation=0, EventKey=f"workflow:job:{some_id(number)}:{action}", JobID=some_id(number),
+        ID=some_id(5000 + number % 20), UserID=some_id(6000), FailureKind=kind, ErrorCode=code,
+        ErrorMessage=f"rpc error: code = {code}" if code else "",
+    )  # fmt: skip
+    if compact:
+        return json.dumps(event, separators=(",", ":")).encode()
+    return as_jsonb(event)
+
+
 FLOODS = {
     kind: [value for _, value, _ in islice(Flood(kind, 300, workflow_count=20, parallel=5), 200)]
-    for kind in KINDS
-}
+    for kind in TOPICS
+} | {"results": [result(number, compact=number % 2 == 0) for number in range(200)]}
 GO_JOBS = [
     json.dumps(finished_job(number, seconds=number % 3000), separators=(",", ":")).encode()
     for number in range(20)
 ]
-TIMES = {kind: [time_ms for _, _, time_ms in islice(Flood(kind, 300), 200)] for kind in KINDS}
+DETAILED_JOBS = [
+    as_jsonb(finished_job(number, Data={"kind": "x", "status": status, "job_execution_duration": number}))
+    for number, status in enumerate(["COMPLETED", "FAILED", "", "completed", None, 5, ["FAILED"]])
+]
+TIMES = {kind: [time_ms for _, _, time_ms in islice(Flood(kind, 300), 200)] for kind in TOPICS}
+TIMES["results"] = TIMES["jobs"]
 
 octets = st.one_of(
     st.sampled_from(list(b'"\\{}[]:,.-+ 0189aAfFgGzZT\n\x00\x7f\x80\xc3\xa9')), st.integers(0, 255)
@@ -57,14 +86,18 @@ def edited(value, changes):
 def decoded(kind, values):
     """All that was made of records, in a form that does not depend on the way."""
     records = [FakeRecord(value, at, TIMES[kind][at]) for at, value in enumerate(values)]
-    batch = gathered_of(TOPICS[kind], records)
+    batch = gathered_of(TOPIC_OF[kind], records)
     ids = list(zip(batch.owners.users, batch.owners.workflows, strict=True))
+    failures = ["", *batch.failures]
     keyed, lines = (
         sorted(row for part in parts for row in zip(*(one.tolist() for one in part), strict=True))
         for parts in (batch.keyed, batch.lines)
     )
     return {
-        "keyed": sorted((ids[owner], *rest) for owner, *rest in keyed),
+        "keyed": sorted(
+            (ids[owner], at_s, event, amount, failures[detail] if event == RESULT else detail, *rest)
+            for owner, at_s, event, amount, detail, *rest in keyed
+        ),
         "lines": sorted((*rest, ids[owner], batch.streams[of]) for owner, *rest, of, _ in lines),
         "sequence": sorted((offset, sequence) for _, _, _, _, offset, _, sequence in lines),
         "refused": sorted((one.record.offset(), one.reason) for one in batch.rejected),
@@ -73,10 +106,17 @@ def decoded(kind, values):
     }
 
 
+def refused(value):
+    """In place of a faster reader."""
+    raise ValueError
+
+
 def decoded_slowly(kind, values):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(analytics, "_FORMS", ())
         patch.setattr(job_logs, "SHORTEST", 1 << 30)
+        patch.setattr(workflows, "_COMPLETED", ())
+        patch.setattr(workflows, "_read_plain", refused)
         return decoded(kind, values)
 
 
@@ -84,7 +124,7 @@ def decoded_slowly(kind, values):
 def test_damaged_records_are_read_as_the_slower_readers_read_them(kind):
     whole = st.integers(0, 199).map(FLOODS[kind].__getitem__)
     if kind == "jobs":
-        whole = st.one_of(whole, st.sampled_from(GO_JOBS))
+        whole = st.one_of(whole, st.sampled_from(GO_JOBS), st.sampled_from(DETAILED_JOBS))
     damaged = st.builds(edited, whole, st.lists(edits, min_size=1, max_size=3))
 
     @given(st.lists(st.one_of(whole, damaged), min_size=1, max_size=12))
@@ -103,18 +143,42 @@ def test_no_byte_may_be_another_one(kind, place):
 
 
 @pytest.mark.parametrize(
-    ("kind", "values"), [("jobs", FLOODS["jobs"]), ("jobs", GO_JOBS), ("job_logs", FLOODS["job_logs"])]
+    ("kind", "values"),
+    [
+        ("jobs", FLOODS["jobs"]),
+        ("jobs", GO_JOBS),
+        ("jobs", DETAILED_JOBS[:4]),
+        ("job_logs", FLOODS["job_logs"]),
+        ("results", [value for value in FLOODS["results"] if b"JOB_COMPLETED" in value]),
+    ],
 )
 def test_records_of_a_known_form_need_no_slower_reader(kind, values, monkeypatch):
     for module, name in (
         (analytics, "read_analytics"),
         (job_logs, "read_job_logs"),
         (job_logs, "_decode_line"),
+        (workflows, "_decode_result"),
+        (workflows, "read_workflows"),
     ):
         monkeypatch.setattr(module, name, None)
     records = [FakeRecord(value, at, TIMES[kind][at]) for at, value in enumerate(values)]
-    batch = gathered_of(TOPICS[kind], records)
+    batch = gathered_of(TOPIC_OF[kind], records)
     assert sum(len(part.owner) for part in batch.keyed + batch.lines) == len(values)
+
+
+def test_failed_jobs_need_no_careful_reader(monkeypatch):
+    monkeypatch.setattr(workflows, "read_workflows", None)
+    records = [FakeRecord(value, at) for at, value in enumerate(FLOODS["results"])]
+    assert sum(len(part.owner) for part in gathered_of("workflows", records).keyed) == 200
+
+
+def test_a_result_of_another_job_than_its_event_key_names_is_read_slowly():
+    """Whatever it says beside its EventKey: the EventKey decides."""
+    value = FLOODS["results"][2].replace(
+        b'"JobID":"' + some_id(2).encode(), b'"JobID":"' + some_id(3).encode()
+    )
+    assert value != FLOODS["results"][2]
+    assert decoded("results", [value]) == decoded_slowly("results", [value])
 
 
 def test_a_hole_cannot_smuggle_in_fields():

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.decode.keys import hashed_key, job_keys, workflow_key
+from processor.decode.keys import (
+    COMPLETED_TAG,
+    FAILED_TAG,
+    hashed_key,
+    id_keys,
+    job_keys,
+    result_key,
+    workflow_key,
+)
 from tests.processor_world import JOB, WORKFLOW, some_id
 
 REGULAR = f"analytics:job:{JOB}:completed"
@@ -154,6 +162,58 @@ def test_the_key_of_a_workflow_is_the_same_whichever_way_its_id_is_spelled():
 
 def test_different_workflows_have_different_keys():
     assert len({workflow_key(UUID(some_id(number)).int) for number in range(1000)}) == 1000
+
+
+# --- results ---
+
+ACTIONS = ("JOB_COMPLETED", "JOB_FAILED")
+regular_results = st.builds("workflow:job:{}:{}".format, v7_ids, st.sampled_from(ACTIONS))
+
+
+@given(regular_results)
+@settings(max_examples=80, deadline=None)
+def test_the_key_of_a_regular_result_has_the_top_bit_and_the_time_of_its_job(text):
+    key = result_key(text)
+    assert is_regular(key)
+    assert key[0] >> 16 == UUID(text.split(":")[2]).int >> 80
+
+
+@given(regular_results, st.one_of(regular_results, regular))
+@settings(max_examples=120, deadline=None)
+def test_a_regular_result_shares_its_key_with_no_other_event_key(one, other):
+    key = keys_of([other])[0] if other.startswith("analytics") else result_key(other)
+    assert (result_key(one) == key) == (one == other)
+
+
+@given(v7_ids)
+@settings(max_examples=60, deadline=None)
+def test_the_end_of_a_job_and_both_results_of_it_have_three_keys(job):
+    results = [result_key(f"workflow:job:{job}:{action}") for action in ACTIONS]
+    assert len({*results, *keys_of([f"analytics:job:{job}:completed"])}) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", JOB, f"workflow:job:{JOB.upper()}:JOB_FAILED", f"workflow:job:{JOB}:JOB_FAILED\n", f"workflow:job:{JOB}:BUILD",
+     "workflow:job:8a6e0804-2bd0-4672-b79d-d97027f9071a:JOB_FAILED", f"analytics:job:{JOB}:completed"],
+)  # fmt: skip
+def test_what_only_resembles_the_event_key_of_a_result_is_hashed(text):
+    assert result_key(text) == hashed_key(text)
+    assert not is_regular(result_key(text))
+
+
+@pytest.mark.parametrize(("action", "tag"), [("JOB_COMPLETED", COMPLETED_TAG), ("JOB_FAILED", FAILED_TAG)])
+def test_the_key_of_a_result_is_the_same_in_bulk(action, tag):
+    keys, valid = id_keys(np.frombuffer(JOB.encode(), np.uint8).reshape(1, 36), tag)
+    assert valid.all()
+    assert (int(keys.hi[0]), int(keys.lo[0])) == result_key(f"workflow:job:{JOB}:{action}")
+
+
+@pytest.mark.parametrize(("action", "digit"), [("JOB_COMPLETED", "2"), ("JOB_FAILED", "3")])
+def test_the_keys_of_results_are_those_of_the_tables(action, digit):
+    """They are stored: what is pinned here may never change."""
+    pinned = int(f"0195643ed946{digit}29384fc8ba6a49b0001", 16)
+    assert result_key(f"workflow:job:{JOB}:{action}") == divmod(pinned, 1 << 64)
 
 
 def test_a_key_survives_its_way_through_64_bit_columns():

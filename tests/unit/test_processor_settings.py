@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from analytics.settings import InvalidSettings, load
 from processor.__main__ import main
+from processor.importing.settings import ImportSettings
 from processor.settings import MOST_BATCH_RECORDS, ROWS_PER_RECORD, ProcessorSettings
 
 WRONG = {
@@ -125,3 +126,22 @@ def test_invalid_settings_end_the_program_with_78(environment):
     environment(KAFKA_BROKERS="nowhere")
     result = CliRunner().invoke(main, ["run"])
     assert (result.exit_code, "KAFKA_BROKERS" in result.stderr) == (78, True)
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ({"POSTGRES_TLS_ENABLED": "true"}, "POSTGRES_TLS_ENABLED needs POSTGRES_TLS_CA_FILE"),
+        (
+            {"POSTGRES_TLS_CERT_FILE": "client.crt"},
+            "POSTGRES_TLS_CERT_FILE and POSTGRES_TLS_KEY_FILE go together",
+        ),
+        ({"POSTGRES_PORT": "0"}, "POSTGRES_PORT"),
+    ],
+    ids=["no authority", "no key", "no port"],
+)
+def test_a_wrong_setting_of_the_import_is_named(monkeypatch, environment, problem):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings, match=problem):
+        load(ImportSettings)

@@ -116,6 +116,7 @@ def analytics_event(chance: Random) -> str:
         "job_execution_duration": chance.choice([*"015555555", "31622400", "31622401", "-1"]),
         "completed_at": chance.choice([None, None, "null", '""', *[quoted(chance, TIMES) for _ in range(4)]]),
         "job_id": chance.choice([None, chance.choice(ANY_TYPE)]),
+        "status": chance.choice([None, '"COMPLETED"', '"FAILED"', chance.choice(ANY_TYPE)]),
     }
     job = f"analytics:job:{chance.choice(SPELLINGS)(chance.choice(JOBS))}:completed"
     some_key = quoted(chance, [job] * 9 + ["", "job \u00e9", "analytics:job:1:completed"])
@@ -130,15 +131,25 @@ def analytics_event(chance: Random) -> str:
 def workflows_event(chance: Random) -> str:
     actions = ["BUILD", "RESCHEDULE", "TERMINATE", "DELETE", "JOB_COMPLETED", "JOB_FAILED", "PAUSE", ""]
     fields: Tokens = {
-        "EventKey": chance.choice([None, "null", '""', quoted(chance, ["a", "\u00e9"])]),
+        "EventKey": result_key(chance),
         "Action": quoted(chance, actions),
         "Generation": chance.choice([None, "null", "0", "1", "7", "-1", "9223372036854775807"]),
         "JobID": chance.choice([None, "5", *[spelled_id(chance, *JOBS)] * 4]),
         "FailureKind": chance.choice([None, quoted(chance, ["USER", "SYSTEM", ""])]),
-        "ErrorCode": chance.choice([None, quoted(chance, ["DeadlineExceeded", ""])]),
+        "ErrorCode": chance.choice([None, quoted(chance, ["DeadlineExceeded", "not a name", ""])]),
         "ErrorMessage": chance.choice([None, chance.choice(ANY_TYPE)]),
     }
     return rendered(chance, spoiled(chance, fields | owner(chance, "ID"), ["DELETE"]))
+
+
+def result_key(chance: Random) -> str | None:
+    """The token of an EventKey: mostly that of a job's result, sometimes of another form, or absent."""
+    job, action = (
+        chance.choice(SPELLINGS)(chance.choice(JOBS)),
+        chance.choice(["JOB_COMPLETED", "JOB_FAILED"]),
+    )
+    some_key = quoted(chance, [*[f"workflow:job:{job}:{action}"] * 4, "a", "\u00e9"])
+    return chance.choice([None, "null", '""', *[some_key] * 5])
 
 
 def job_logs_event(chance: Random) -> str:

@@ -12,6 +12,8 @@ from analytics.cli.commands import user, watch, workflow
 from analytics.cli.objects import KEYS
 from analytics.cli.range_commands import COMMANDS as RANGE_COMMANDS
 from analytics.settings import ServiceSettings, Settings, load
+from analytics.store.users import UserSettings
+from processor.importing.settings import ImportSettings
 from processor.settings import ProcessorSettings
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +27,9 @@ EACH_KIND = pytest.mark.parametrize(
         ("Both programs", Settings, set()),
         ("Service", ServiceSettings, set(Settings.model_fields)),
         ("Processor", ProcessorSettings, set(Settings.model_fields)),
+        ("Import", ImportSettings, set(ProcessorSettings.model_fields)),
     ],
-    ids=["both", "service", "processor"],
+    ids=["both", "service", "processor", "import"],
 )
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -65,6 +68,15 @@ def test_the_defaults_are_the_real_ones(monkeypatch, title, kind, inherited):
     settings = load(kind)
     for name in table:
         assert getattr(settings, name.lower()) == kind.model_fields[name.lower()].default, name
+
+
+def test_the_settings_of_create_users_are_in_their_table():
+    """They have no defaults: all are required."""
+    own = {
+        name: field for name, field in UserSettings.model_fields.items() if name not in Settings.model_fields
+    }
+    assert documented("Users of ClickHouse") == {name.upper(): "" for name in own}
+    assert all(field.is_required() for field in own.values())
 
 
 @EACH_PAGE
