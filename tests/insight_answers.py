@@ -172,7 +172,7 @@ _JOBS = (71, 160, 158, 171, 0, 149, 162, 240, 64)
 
 
 def _bucket(day: calendar.Bucket, at: int, place: int, group_by: str) -> pb.Bucket:
-    jobs = _JOBS[at] // (place + 1)
+    jobs = _JOBS[at] // (1 if group_by == "result" else place + 1)
     failed = jobs // 20 if at != 7 else jobs // 4
     found = numbers(jobs, failed, jobs * 300, jobs * 21, wall_s=day.span.end_s - day.span.start_s)
     if group_by == "result":

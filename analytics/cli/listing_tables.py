@@ -12,6 +12,7 @@ from rich.text import Text
 from analytics.cli import notes, words
 from analytics.cli.measures import Liking, Measure, all_measures
 from analytics.cli.series_lines import short_id
+from analytics.cli.told import told_cell
 from analytics.client import freshness_of
 from analytics.insights_pb2 import (
     WORKFLOW_STATE_ACTIVE,
@@ -55,7 +56,7 @@ def ranking_view(
     for row in rows:
         numbers = (measure.words(row.numbers) for measure in measures)
         name = row.workflow_id if width >= _WIDE else short_id(row.workflow_id)
-        table.add_row(name, row.kind or "(none told)", _STATES.get(row.state, "-"), *numbers)
+        table.add_row(name, told_cell(row.kind), _STATES.get(row.state, "-"), *numbers)
     left = pages[-1].total_size - len(rows)
     more = [Text(f"{words.count(left)} more: --limit", "dim")] if left > 0 else []
     return _view(pages[-1], table, more, zone)
@@ -69,7 +70,7 @@ def comparison_view(
     table.add_column("", no_wrap=True)
     for row in rows:
         table.add_column(short_id(row.workflow_id), justify="right", no_wrap=True)
-    table.add_row("kind", *(row.kind or "(none told)" for row in rows))
+    table.add_row("kind", *(told_cell(row.kind) for row in rows))
     table.add_row("state", *(_STATES.get(row.state, "-") for row in rows))
     table.add_row("created", *(_created(row, zone) for row in rows))
     for measure in all_measures(_ranks(rows)):

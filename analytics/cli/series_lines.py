@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from analytics.cli.measures import Measure
+from analytics.cli.told import told
 from analytics.insights_pb2 import Bucket, QueryTimeSeriesResponse, Series
 
 MOST_LINES: Final = 8
@@ -65,9 +66,7 @@ def room_for(answer: QueryTimeSeriesResponse, grouped_by: str, width: int) -> in
 
 def group_name(group: str, grouped_by: str) -> str:
     """Return the name of a group, short; begin and end of an id, for ids of one minute begin alike."""
-    if not group:
-        return "(none told)"
-    return short_id(group) if grouped_by == "workflow" else group
+    return short_id(group) if group and grouped_by == "workflow" else told(group)
 
 
 def short_id(workflow_id: str) -> str:

@@ -40,7 +40,7 @@ def series_view(
         "",
         chart or _table(lines),
         "",
-        *_marks(lines),
+        *_marks(lines, by_label=chart is not None),
         *precision,
         *notes.unavailable_notes(answer.unavailable),
         notes.freshness_note(freshness_of(answer), zone),
@@ -56,7 +56,7 @@ def _table(lines: Lines) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", no_wrap=True)
     for line in lines.lines:
-        table.add_column(line.name, justify="right", no_wrap=True)
+        table.add_column(Text(line.name), justify="right", no_wrap=True)
     for at, bucket in enumerate(lines.buckets):
         mark = mark_of(bucket)
         cells = (value_words(line.measure.unit, line.values[at]) for line in lines.lines)
@@ -64,15 +64,16 @@ def _table(lines: Lines) -> Table:
     return table
 
 
-def _marks(lines: Lines) -> list[Text]:
-    seen = "".join(mark_of(bucket) for bucket in lines.buckets)
-    told = [Text(f"{mark} {meaning}", "dim") for mark, meaning in _MARKS.items() if mark in seen]
+def _marks(lines: Lines, *, by_label: bool) -> list[Text]:
+    """Return what marks mean; below a picture, which has none, which buckets they are about."""
+    told = []
+    for mark, meaning in _MARKS.items():
+        labels = [bucket.label for bucket in lines.buckets if mark in mark_of(bucket)]
+        if labels:
+            told.append(Text(f"{', '.join(labels) + ':' if by_label else mark} {meaning}", "dim"))
     if lines.more:
-        among = (
-            "added up in the last column"
-            if len(lines.lines) and lines.lines[0].measure.sums_up
-            else "left out"
-        )
+        adds_up = lines.lines[0].measure.sums_up
+        among = "added up, the last one" if adds_up else "left out"
         told.append(Text(f"{lines.more} smaller groups are {among}; --json and --csv have them all", "dim"))
     return told
 

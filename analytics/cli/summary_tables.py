@@ -11,6 +11,7 @@ from rich.text import Text
 from analytics.cli import notes, words
 from analytics.cli.changes import change_text
 from analytics.cli.measures import Measure, all_measures
+from analytics.cli.told import told, told_cell
 from analytics.cli.units import Unit
 from analytics.client import freshness_of
 from analytics.insights_pb2 import (
@@ -91,14 +92,14 @@ def _title(measure: Measure) -> Text:
     return Text(_INDENT * measure.level + measure.title, "" if measure.level else "bold")
 
 
-def _by_result(told: DurationsByResult) -> Table:
+def _by_result(found: DurationsByResult) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    numbers = [Numbers(durations=told.completed), Numbers(durations=told.failed)]
+    numbers = [Numbers(durations=found.completed), Numbers(durations=found.failed)]
     table.add_column("durations", no_wrap=True)
     for title in ("completed", "failed"):
         table.add_column(title, justify="right", no_wrap=True)
-    ranks = [one.rank for one in told.completed.percentiles or told.failed.percentiles]
-    table.add_row(_INDENT + "jobs", *(words.count(one.count) for one in (told.completed, told.failed)))
+    ranks = [one.rank for one in found.completed.percentiles or found.failed.percentiles]
+    table.add_row(_INDENT + "jobs", *(words.count(one.count) for one in (found.completed, found.failed)))
     for measure in all_measures(ranks):
         if measure.unit is Unit.SECONDS and any(measure.of(one) is not None for one in numbers):
             table.add_row(_INDENT + measure.title, *(measure.words(one) for one in numbers))
@@ -111,8 +112,8 @@ def _failures(failures: Sequence[FailureCount]) -> Table:
     table.add_column("error code")
     table.add_column("jobs", justify="right", no_wrap=True)
     for one in failures[:_MOST_FAILURES]:
-        name = _INDENT + (one.failure_kind or "(none told)")
-        table.add_row(name, one.error_code or "(none told)", words.count(one.jobs))
+        name = Text(_INDENT + told(one.failure_kind))
+        table.add_row(name, told_cell(one.error_code), words.count(one.jobs))
     if rest := failures[_MOST_FAILURES:]:
         jobs = sum(one.jobs for one in rest)
         table.add_row(_INDENT + f"{len(rest)} more", "--json has them all", words.count(jobs))

@@ -1,4 +1,4 @@
-"""The examples of docs/asking.md are what the commands print, to the letter; the answers behind them are fixed."""
+"""Examples of docs/asking.md and the README's screenshots are what the commands print; the answers behind them are fixed."""
 
 import re
 import shlex
@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.__main__ import main
-from tests.grpc_world import token
+from docs.screenshots import IMAGES, shots
+from tests import insight_answers as answers
+from tests.grpc_world import USER, token
 from tests.insight_server import complete, listening
 
 PAGE = Path(__file__).parents[2] / "docs" / "asking.md"
@@ -34,5 +36,21 @@ def test_an_example_is_what_the_command_prints(address, command, output):
     assert printed(address, command) == output
 
 
+def test_the_python_example_works(address, tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    names = {}
+    exec(compile(example, PAGE.name, "exec"), names)
+    file = tmp_path / "token"
+    file.write_text(token())
+    failed = [jobs for _, jobs in names["failures_of_october"](address, file, USER)]
+    assert failed == [row.numbers.jobs.failed for row in answers.listing().workflows]
+
+
 def test_every_command_about_ranges_has_an_example():
     assert {command.split()[0] for command, _ in EXAMPLES} == {"summary", "series", "compare", "anomalies"}
+
+
+def test_the_screenshots_are_what_terminals_show():
+    """Else: python -m docs.screenshots."""
+    for name, svg in shots():
+        assert (IMAGES / f"{name}.svg").read_text() == svg, name

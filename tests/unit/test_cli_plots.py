@@ -50,7 +50,7 @@ def texts(path):
 def test_groups_whose_numbers_add_up_are_bars_that_stand_on_each_other():
     found = jobs_by_result()
     assert (found.as_bars, [curve.name for curve in found.curves]) == (True, ["COMPLETED", "FAILED"])
-    assert found.top == 210, "180 completed and 30 failed on one day"
+    assert found.top == 240, "180 completed and 60 failed on one day"
 
 
 def test_percentiles_are_lines_in_the_unit_of_the_largest():
@@ -120,7 +120,7 @@ def test_a_chart_has_axes_names_and_shaded_buckets():
     assert "■ COMPLETED  ■ FAILED" in text
     assert re.search(r"^ *50┤", text, re.MULTILINE)
     assert "2026-10-19" in text
-    assert "day, Europe/London; ░: not whole" in text
+    assert "day, Europe/London; ░ is not whole" in text
     assert ("█" in text, "░" in text) == (True, True)
 
 
@@ -129,6 +129,11 @@ def test_a_chart_has_dots_where_a_line_leads_to_a_bucket_that_is_not_whole():
     assert "duration (min)" in text
     assert "·" in text
     assert re.search(r"[\u2801-\u28ff]", text), "braille"
+
+
+def test_bars_of_a_chart_stand_apart():
+    (row,) = [line for line in drawn(jobs_by_result()).splitlines() if line.startswith("100┤")]
+    assert len(re.findall("█+", row)) == 6
 
 
 @pytest.mark.parametrize("width", [20, 80, 200])
@@ -169,6 +174,12 @@ def test_lines_in_an_svg_are_dashed_and_have_their_unit(tmp_path):
     file.save(percentiles(), tmp_path / "p.svg", note="")
     assert {"p50", "p95", "duration (min)", "cut by the range or in progress"} <= texts(tmp_path / "p.svg")
     assert "stroke-dasharray" in (tmp_path / "p.svg").read_text()
+
+
+@pytest.mark.parametrize("group", [r"$\frac{", "_hidden", "<&>", "[red]"])
+def test_the_name_of_a_group_is_no_formula(tmp_path, group):
+    file.save(frame(by_group(answers.series(group, "other"), JOBS, "kind")), tmp_path / "jobs.svg", note="")
+    assert group in {text.replace("\u200b", "") for text in texts(tmp_path / "jobs.svg")}
 
 
 def test_the_same_picture_is_the_same_svg(tmp_path):

@@ -269,6 +269,29 @@ def test_durations_by_result_are_shown_where_they_are_told():
     assert ["average", "1m", "40s", "10s"] in lines
 
 
+@pytest.mark.parametrize("nasty", ["[red]x[/nope]", "\x1b[2Jx", "x" * 10_000, "\u202ex"])
+def test_text_of_events_is_neither_markup_nor_command(nasty):
+    listing, summary, groups = answers.listing(), answers.summary(), answers.series(nasty, "other")
+    listing.workflows[0].kind = summary.summary.failures[0].error_code = nasty
+    summary.summary.failures[0].failure_kind = nasty
+    fake = FakeInsights(GetAnalyticsSummary=summary, ListWorkflowAnalytics=listing, QueryTimeSeries=groups)
+    with listening(fake) as address:
+        for arguments in (
+            ("summary",),
+            ("compare",),
+            ("compare", *FLOWS),
+            ("series", "--by", "kind"),
+            ("series", "--by", "kind", "--chart"),
+        ):
+            told = invoke(address, *arguments)
+            assert told.exit_code == 0, told.output
+            assert ("x" in told.stdout, "\x1b[2J" in told.stdout, "\u202e" in told.stdout) == (
+                True,
+                False,
+                False,
+            )
+
+
 # --- pictures ---
 
 

@@ -16,7 +16,7 @@ _DOTS_PER_INCH: Final = 150
 _MOST_LABELS: Final = 12
 _ROOM: Final = 70
 """Characters for which there is room below the axis."""
-_CUT_HATCH, _OPEN_HATCH = "..", "//"
+_CUT_HATCH, _OPEN_HATCH = "\\\\", "//"
 _MEANINGS: Final = ((_CUT_HATCH, "cut by the range"), (_OPEN_HATCH, "in progress"))
 
 
@@ -50,7 +50,7 @@ def _bars(axes: "Axes", frame: Frame) -> "list[Artist]":
     for curve in frame.curves:
         heights = [value or 0.0 for value in curve.values]
         bars = axes.bar(places, heights, bottom=below, width=0.8)
-        keys.append(Patch(color=bars[0].get_facecolor(), label=curve.name))
+        keys.append(Patch(color=bars[0].get_facecolor(), label=_name(curve.name)))
         for bar, hatch in zip(bars, hatches, strict=True):
             if hatch:
                 bar.set(hatch=hatch, alpha=0.5, edgecolor="white")
@@ -59,6 +59,11 @@ def _bars(axes: "Axes", frame: Frame) -> "list[Artist]":
         if any(hatch in one for one in hatches):
             keys.append(Patch(facecolor="gray", edgecolor="white", alpha=0.5, hatch=hatch, label=meaning))
     return keys
+
+
+def _name(text: str) -> str:
+    """Return the text as matplotlib writes it: a dollar begins a formula, a line at the begin hides it."""
+    return ("\N{ZERO WIDTH SPACE}" if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
 def _hatch(cut: bool, in_progress: bool) -> str:
@@ -76,7 +81,7 @@ def _lines(axes: "Axes", frame: Frame) -> "list[Artist]":
         values = [math.nan if value is None else value for value in curve.values]
         solid = [math.nan if is_open[at] else value for at, value in enumerate(values)]
         dashed = [value if beside[at] else math.nan for at, value in enumerate(values)]
-        (drawn,) = axes.plot(solid, marker="o", markersize=3, label=curve.name)
+        (drawn,) = axes.plot(solid, marker="o", markersize=3, label=_name(curve.name))
         keys.append(drawn)
         axes.plot(dashed, linestyle="--", marker="o", markersize=3, fillstyle="none", color=drawn.get_color())
     told = ((frame.cut, _MEANINGS[0][1]), (frame.in_progress, _MEANINGS[1][1]))

@@ -1,14 +1,16 @@
 """A picture in the terminal, by plotext."""
 
+from itertools import accumulate
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from analytics.cli.plots.frame import Frame, thinned, ticks
+from analytics.cli.plots.frame import Curve, Frame, thinned, ticks
 
-_COLOURS: Final = ("blue", "orange", "green", "red", "magenta", "cyan", "yellow", "gray")
-_RICH_COLOURS: Final = ("blue", "dark_orange", "green", "red", "magenta", "cyan", "yellow", "grey50")
+_COLOURS: Final = (33, 208, 40, 196, 170, 44, 226, 245)
+"""Of the 256 that terminals have: blue, orange, green, red, magenta, cyan, yellow, grey."""
+
 _WHOLE, _OPEN, _DOTS, _POINT = "█", "░", "braille", "·"
 _LEAST_WIDTH: Final = 30
 _BETWEEN: Final = 1.5
@@ -53,19 +55,23 @@ def _rulers(figure: Any, frame: Frame, heights: list[float], labels: list[str], 
 
 
 def _bars(plotext: Any, figure: Any, frame: Frame, *, width: float) -> None:
-    """Draw whole buckets as blocks, the others as shades."""
-    places = list(range(1, len(frame.labels) + 1))
-    for symbol, wanted in ((_WHOLE, False), (_OPEN, True)):
-        heights = [
-            [
-                (value or 0) if is_open == wanted else 0
-                for value, is_open in zip(curve.values, _open(frame), strict=True)
-            ]
-            for curve in frame.curves
-        ]
-        markers = [plotext.marker(symbol, _colour(at)) for at in range(len(heights))]
-        if any(map(any, heights)):
-            figure.draw(figure.bar(places, heights, stacked=True, marker=markers, width=width))
+    """Draw whole buckets as blocks, the others as shades.
+
+    What stands on top is drawn first, down to the ground, and covered by the next: plotext's own stacks round each part
+    up, so that a handful of failed jobs would look like many.
+    """
+    places, is_open = list(range(1, len(frame.labels) + 1)), _open(frame)
+    tops = list(accumulate(frame.curves, _added, initial=[0.0] * len(places)))[1:]
+    for at in reversed(range(len(tops))):
+        for symbol, wanted in ((_WHOLE, False), (_OPEN, True)):
+            heights = [top if one == wanted else 0.0 for top, one in zip(tops[at], is_open, strict=True)]
+            if any(heights):
+                marker = plotext.marker(symbol, _colour(at))
+                figure.draw(figure.bar(places, heights, marker=marker, width=width))
+
+
+def _added(below: list[float], curve: Curve) -> list[float]:
+    return [low + (value or 0.0) for low, value in zip(below, curve.values, strict=True)]
 
 
 def _lines(plotext: Any, figure: Any, frame: Frame) -> None:
@@ -90,13 +96,13 @@ def _legend(frame: Frame) -> Text:
     legend = Text.assemble((frame.y_title, "bold"), "  ")
     if len(frame.curves) > 1:
         for at, curve in enumerate(frame.curves):
-            legend.append("  ■ ", _RICH_COLOURS[at % len(_RICH_COLOURS)])
+            legend.append("  ■ ", f"color({_colour(at)})")
             legend.append(curve.name)
     return legend
 
 
 def _x_title(frame: Frame) -> str:
-    marked = f"; {_OPEN if frame.as_bars else _POINT}: not whole, see below" if any(_open(frame)) else ""
+    marked = f"; {_OPEN if frame.as_bars else _POINT} is not whole" if any(_open(frame)) else ""
     return f"{frame.x_title}{marked}"
 
 
@@ -104,5 +110,5 @@ def _open(frame: Frame) -> list[bool]:
     return [cut or going for cut, going in zip(frame.cut, frame.in_progress, strict=True)]
 
 
-def _colour(at: int) -> str:
+def _colour(at: int) -> int:
     return _COLOURS[at % len(_COLOURS)]
