@@ -10,7 +10,7 @@ BESIDE_EACH_OTHER := --numprocesses $(TEST_WORKERS) --dist worksteal # tests on 
 DATA ?= run
 PACKAGES := analytics processor sandbox
 
-.PHONY: bench fix help setup run wheel test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
+.PHONY: bench docs fix help setup run wheel test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -80,8 +80,11 @@ PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto $(patsubst proto/%,%,$(wildc
 proto: setup ## generate the Python stubs from proto/
 	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=.
 
-bench: setup ## ingestion, event to answer, queries, flatness: one table, one JSON (ONLY=queries, RUNS=5, QUICK=1)
+bench: setup ## ingestion, event to answer, queries, insights, flatness: one table, one JSON (ONLY=queries, RUNS=5, QUICK=1)
 	$(BIN)/python -m benchmarks $(addprefix --only ,$(ONLY)) $(addprefix --runs ,$(RUNS)) $(if $(QUICK),--quick)
+
+docs: setup ## write the pages of docs/ that are read from the code: metrics and settings
+	$(BIN)/python -m pages
 
 proto-check: setup ## fail when the stubs are stale
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \

@@ -11,6 +11,7 @@ import click
 from analytics import exit_codes
 from analytics import settings as environment
 from analytics.cli.commands import COMMANDS
+from analytics.cli.range_commands import COMMANDS as RANGE_COMMANDS
 from analytics.errors import AnalyticsError, Stop
 from analytics.settings import InvalidSettings, ServiceSettings, Settings, SettingsT
 from analytics.telemetry import configure_logging
@@ -32,14 +33,26 @@ def serve() -> None:
 
 
 @main.command()
-def migrate() -> None:
+@click.option(
+    "--create-users",
+    is_flag=True,
+    help="Also create the users CLICKHOUSE_SERVICE_USERNAME and CLICKHOUSE_PROCESSOR_USERNAME, or bring their "
+    "passwords and rights up to date.",
+)
+def migrate(*, create_users: bool) -> None:
     """Create the database and apply the missing migrations; print their names."""
     from analytics.store.migrate import migrate as apply_migrations
+    from analytics.store.users import UserSettings
+    from analytics.store.users import create_users as apply_users
 
     with _ends():
-        applied = apply_migrations(_load(Settings))
-    for name in applied or ["nothing to apply: the schema is up to date"]:
-        click.echo(name)
+        settings = _load(UserSettings if create_users else Settings)
+        applied = apply_migrations(settings)
+        for name in applied or ["nothing to apply: the schema is up to date"]:
+            click.echo(name)
+        if isinstance(settings, UserSettings):
+            for name in apply_users(settings):
+                click.echo(f"user {name}: password and rights are up to date")
 
 
 def _load(kind: type[SettingsT]) -> SettingsT:
@@ -52,22 +65,26 @@ def _load(kind: type[SettingsT]) -> SettingsT:
 @contextmanager
 def _ends() -> Iterator[None]:
     """Turn what a person can mend into a message and an exit code."""
+    from analytics.store.pool import StatementFailed  # loads the driver
+
     try:
         yield
     except InvalidSettings as error:
         _end(error, exit_codes.INVALID_SETTINGS)
     except Stop as error:
         _end(error, exit_codes.STOP)
+    except StatementFailed as error:
+        _end(f"ClickHouse refuses: {error}", exit_codes.STOP)
     except AnalyticsError as error:
         raise click.ClickException(str(error)) from None
 
 
-def _end(error: Exception, code: int) -> NoReturn:
+def _end(error: Exception | str, code: int) -> NoReturn:
     click.echo(f"Error: {error}", err=True)
     sys.exit(code)
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *RANGE_COMMANDS):
     main.add_command(_command)
 
 

@@ -3,11 +3,12 @@
 The signed claims decide, never the metadata beside them. Tokens are EdDSA (Ed25519) JWTs and never logged.
 """
 
+import math
 import re
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -39,10 +40,16 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever holds the token: may read everything, or one user's data, or (user_id None) nothing."""
+    """Whoever holds the token: may read everything, or one user's data, or (user_id None) nothing.
+
+    `expires_at_s`: until when, in Unix seconds. `name` is the signed one, empty without a token: to tell callers apart,
+    not for a log.
+    """
 
     reads_everything: bool
     user_id: UUID | None = None
+    expires_at_s: float = math.inf
+    name: str = field(default="", compare=False)
 
     def require_access(self, user_id: UUID) -> None:
         """Raise PermissionDenied when the data of that user is not the caller's to read."""
@@ -69,9 +76,13 @@ class TokenVerifier:
         """Return the caller. Raises MissingCredentials or InvalidToken."""
         claims = self._verified_claims(_bearer_token(metadata))
         _require_valid_now(claims, self._clock())
+        expires_at_s, subject = _numeric_date(claims["exp"]), claims["sub"]
         if claims.get("role") == "admin":
-            return Caller(reads_everything=True)
-        return Caller(reads_everything=False, user_id=parse_uuid(claims["sub"]))
+            return Caller(reads_everything=True, expires_at_s=expires_at_s, name=subject)
+        user_id = parse_uuid(subject)
+        return Caller(
+            reads_everything=False, user_id=user_id, expires_at_s=expires_at_s, name=str(user_id or subject)
+        )
 
     def _verified_claims(self, token: str) -> dict[str, Any]:
         try:

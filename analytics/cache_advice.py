@@ -34,5 +34,9 @@ class CacheAdvice:
             if len(self._seen) > self._remembered:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(key)
-        rested_s = now_s - seen.since_s
-        return max(SHORTEST_S, min(LONGEST_S, int(rested_s * _SHARE_OF_REST)))
+        return rested_max_age_s(now_s - seen.since_s)
+
+
+def rested_max_age_s(rested_s: float) -> int:
+    """Return whole seconds, 30 to 60, for numbers that have rested so long."""
+    return max(SHORTEST_S, min(LONGEST_S, int(rested_s * _SHARE_OF_REST)))

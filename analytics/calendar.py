@@ -128,7 +128,9 @@ def _hour_start(at_s: int, zone: ZoneInfo) -> int:
 
 def _hour_end(start_s: int, zone: ZoneInfo) -> int:
     hour = _hour(start_s, zone)
-    end_s = start_s + QUARTER_S
+    local, later = _local(start_s, zone), _local(start_s + _HOUR_S, zone)
+    is_plain = local.utcoffset() == later.utcoffset() and not (local.minute or local.second)
+    end_s = start_s + (_HOUR_S if is_plain else QUARTER_S)
     while _hour(end_s, zone) == hour:
         end_s += QUARTER_S
     _local_is_even(end_s, zone)

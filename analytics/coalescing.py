@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from analytics import metrics
+from analytics import metrics, tracing
 from analytics.errors import Overloaded
 
 K = TypeVar("K")
@@ -31,6 +31,7 @@ _LONGEST_FOR_COMPANY_S: Final = 0.005  # or shorter
 class _Ask(Generic[V]):
     answer: "asyncio.Future[V | None]"
     give_up_at: float
+    place: object  # in a trace, if there is one
 
 
 @dataclass(slots=True, eq=False)
@@ -72,9 +73,13 @@ class Coalescer(Generic[K, V]):
     async def ask(self, key: K, *, within_s: float) -> V | None:
         """Return the value of a key, None where there is none. Raises Overloaded, and what the read raises."""
         self._require_room(within_s)
-        ask: _Ask[V] = _Ask(asyncio.get_running_loop().create_future(), self._clock() + within_s)
+        ask: _Ask[V] = _Ask(
+            asyncio.get_running_loop().create_future(), self._clock() + within_s, tracing.here()
+        )
         self._waiting.setdefault(key, []).append(ask)
         self._callers += 1
+        metrics.LOOKUPS.inc()
+        metrics.LOOKUPS_WAITING.inc()
         self._look_again(0.0)  # with all that arrive in this turn of the loop
         try:
             return await ask.answer
@@ -136,14 +141,17 @@ class Coalescer(Generic[K, V]):
         """Return the keys that have waited longest, with whoever asks for them."""
         keys = [key for key, _ in zip(self._waiting, range(self._largest), strict=False)]
         taken = {key: self._waiting.pop(key) for key in keys}
-        self._callers -= sum(map(len, taken.values()))
+        callers = sum(map(len, taken.values()))
+        self._callers -= callers
+        metrics.LOOKUPS_WAITING.dec(callers)
         return taken
 
     async def _run(self, batch: _Batch[K, V]) -> None:
         try:
             now = self._clock()
             give_up_at = max((ask.give_up_at for ask in batch.open_asks()), default=now)
-            found = await self._read(list(batch.asks), give_up_at - now)
+            with tracing.shared("lookup", (ask.place for ask in batch.open_asks())):
+                found = await self._read(list(batch.asks), give_up_at - now)
         except Exception as error:  # noqa: BLE001 -- each caller gets it
             for ask in batch.open_asks():
                 ask.answer.set_exception(error)
@@ -170,6 +178,7 @@ class Coalescer(Generic[K, V]):
         if ask in asks:
             asks.remove(ask)
             self._callers -= 1
+            metrics.LOOKUPS_WAITING.dec()
             if not asks:
                 del self._waiting[key]
             return

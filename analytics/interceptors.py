@@ -1,105 +1,56 @@
 """Around every RPC, from the outside in: measure, translate errors, unpack and decode, identify the caller.
 
-The only place where gRPC status codes appear.
+Which status an error becomes: see `verdicts`.
 """
 
 import asyncio
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Final
 
 import grpc
 import structlog
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc import StatusCode, aio
-from grpc_status import rpc_status
 
 from analytics import encoding, errors, metrics
 from analytics.auth import Identify
 from analytics.call import Call, enter_call
+from analytics.verdicts import status_of
 
-DOMAIN: Final = "analytics.chronoverse"
 SERVICE_PREFIX: Final = "/analytics.AnalyticsService/"
-_PUSHBACK: Final = "grpc-retry-pushback-ms"  # which gRPC's own retries obey; RetryInfo is for the callers
+_BEFORE_EXPIRY_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 
 Answer = Callable[[Any, Any], Awaitable[Any]]
-
-
-class Verdict(NamedTuple):
-    """How an error reaches the caller: code, reason, and words unless the error's own are for callers."""
-
-    code: StatusCode
-    reason: str
-    words: str | None = None
-
-
-VERDICTS: Final[Mapping[type[Exception], Verdict]] = {
-    errors.InvalidField: Verdict(StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"),
-    errors.MalformedRequest: Verdict(StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST"),
-    errors.RequestTooLarge: Verdict(StatusCode.RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE"),
-    errors.MissingCredentials: Verdict(StatusCode.FAILED_PRECONDITION, "MISSING_CREDENTIALS"),
-    errors.InvalidToken: Verdict(StatusCode.UNAUTHENTICATED, "INVALID_TOKEN"),
-    errors.PermissionDenied: Verdict(StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED"),
-    errors.NoAnalytics: Verdict(StatusCode.NOT_FOUND, "NO_ANALYTICS"),
-    errors.StoreUnavailable: Verdict(
-        StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", "the database cannot be reached; try again"
-    ),
-    errors.StoreTimeout: Verdict(
-        StatusCode.DEADLINE_EXCEEDED, "STORE_TIMEOUT", "the database did not answer in time; try again"
-    ),
-    errors.Overloaded: Verdict(StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
-    Exception: Verdict(StatusCode.INTERNAL, "INTERNAL", "internal error; the service has logged it"),
-}
-"""The one table of error to code. An error counts as the nearest of its base classes that is listed."""
-
-
-def verdict_on(error: Exception) -> Verdict:
-    """Return how the error reaches the caller."""
-    return next(VERDICTS[kind] for kind in type(error).__mro__ if kind in VERDICTS)
-
-
-def status_of(error: Exception) -> grpc.Status:
-    """Return the status for the error: code, words, ErrorInfo; BadRequest for a field, RetryInfo for an overload."""
-    code, reason, words = verdict_on(error)
-    details: list[AnyMessage] = [_packed(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))]
-    if isinstance(error, errors.InvalidField):
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.rule)
-        details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
-    pushback: tuple[tuple[str, str], ...] = ()
-    if isinstance(error, errors.Overloaded):
-        after_ms, delay = math.ceil(error.retry_after_s * 1000), Duration()
-        delay.FromMilliseconds(after_ms)
-        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
-        pushback = ((_PUSHBACK, str(after_ms)),)
-    status = status_pb2.Status(code=code.value[0], message=words or str(error), details=details)
-    converted: Any = rpc_status.to_status(status)
-    trailing = (*converted.trailing_metadata, *pushback)
-    return converted._replace(trailing_metadata=trailing)  # type: ignore[no-any-return] # a named tuple, not typed as one
-
-
-def _packed(message: Any) -> AnyMessage:
-    packed = AnyMessage()
-    packed.Pack(message)
-    return packed
+Answers = Callable[[Any, Any], AsyncIterator[Any]]
 
 
 class Layer(ABC):
-    """Wraps every RPC with one request and one answer; streams (reflection, health watches) pass by."""
+    """Wraps every RPC with one request and one answer, and those of our own that answer with a stream.
+
+    Streams of others (reflection, health watches) pass by.
+    """
 
     def around(self, method: str, handler: Any) -> Any:
-        """Return the handler of that method, `/package.Service/Method`, with `wrap` around it."""
-        return handler if handler.unary_unary is None else self.wrap(method, handler)
+        """Return the handler of that method, `/package.Service/Method`, with a wrapper around it."""
+        if handler.unary_unary is not None:
+            return self.wrap(method, handler)
+        if handler.unary_stream is not None and method.startswith(SERVICE_PREFIX):
+            return self.wrap_stream(method, handler)
+        return handler
 
     @abstractmethod
     def wrap(self, method: str, handler: Any) -> Any:
         """Return the wrapped handler of a method with one request and one answer."""
+
+    @abstractmethod
+    def wrap_stream(self, method: str, handler: Any) -> Any:
+        """Return the wrapped handler of a method with one request and a stream of answers."""
 
 
 class Layers(aio.ServerInterceptor):
@@ -122,7 +73,8 @@ class Layers(aio.ServerInterceptor):
         return self._wrapped[method]
 
 
-def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
+def wrapped(handler: Any, answer: Answer, **changes: Any) -> Any:
+    """Return the handler of a method with one request and one answer, which `answer` answers."""
     serializers = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,
@@ -130,8 +82,17 @@ def _with(handler: Any, answer: Answer, **changes: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(answer, **serializers | changes)
 
 
+def wrapped_stream(handler: Any, answers: Answers, **changes: Any) -> Any:
+    """The same for a handler that answers with a stream."""
+    serializers = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    return grpc.unary_stream_rpc_method_handler(answers, **serializers | changes)
+
+
 class Measure(Layer):
-    """Counts answers by method and code, and measures their time."""
+    """Counts answers by method and code, and measures their time; of streams, how many there are."""
 
     def wrap(self, method: str, handler: Any) -> Any:
         """See Layer."""
@@ -151,7 +112,26 @@ class Measure(Layer):
                 seconds.observe(time.monotonic() - started)
             return response
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
+
+    def wrap_stream(self, method: str, handler: Any) -> Any:
+        """See Layer."""
+
+        async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
+            code = StatusCode.CANCELLED
+            try:
+                with metrics.GRPC_STREAMS.labels(method).track_inprogress():
+                    async with aclosing(handler.unary_stream(request, context)) as stream:
+                        async for response in stream:
+                            yield response
+                code = StatusCode.OK
+            except aio.AbortError:
+                code = context.code()
+                raise
+            finally:
+                metrics.GRPC_REQUESTS.labels(method, code.name).inc()
+
+        return wrapped_stream(handler, answers)
 
 
 class TranslateErrors(Layer):
@@ -169,7 +149,23 @@ class TranslateErrors(Layer):
                 _log_fault(method, error)
                 await context.abort_with_status(status_of(error))
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
+
+    def wrap_stream(self, method: str, handler: Any) -> Any:
+        """See Layer."""
+
+        async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
+            try:
+                async with aclosing(handler.unary_stream(request, context)) as stream:
+                    async for response in stream:
+                        yield response
+            except aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001 -- the edge: everything becomes a status here
+                _log_fault(method, error)
+                await context.abort_with_status(status_of(error))
+
+        return wrapped_stream(handler, answers)
 
 
 def _log_fault(method: str, error: Exception) -> None:
@@ -185,11 +181,12 @@ class Decode(Layer):
     """Unpacks and decodes requests, and makes the answer follow the request's encoding."""
 
     def around(self, method: str, handler: Any) -> Any:
-        """Unpack the messages of streams as well; the server hands them over as they came."""
-        if handler.unary_unary is None:
-            decode = handler.request_deserializer
-            return handler._replace(request_deserializer=lambda raw: decode(encoding.unpack(raw)))
-        return super().around(method, handler)
+        """Unpack the messages of others' streams as well; the server hands them over as they came."""
+        wrapped = super().around(method, handler)
+        if wrapped is not handler:
+            return wrapped
+        decode = handler.request_deserializer
+        return handler._replace(request_deserializer=lambda raw: decode(encoding.unpack(raw)))
 
     def wrap(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- every method is decoded alike
         """See Layer."""
@@ -199,7 +196,19 @@ class Decode(Layer):
                 context.set_compression(grpc.Compression.Gzip)
             return await handler.unary_unary(_decoded(handler, raw), context)
 
-        return _with(handler, answer, request_deserializer=None)
+        return wrapped(handler, answer, request_deserializer=None)
+
+    def wrap_stream(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- every method is decoded alike
+        """See Layer."""
+
+        async def answers(raw: bytes, context: Any) -> AsyncIterator[Any]:
+            if encoding.is_gzip(raw):
+                context.set_compression(grpc.Compression.Gzip)
+            async with aclosing(handler.unary_stream(_decoded(handler, raw), context)) as stream:
+                async for response in stream:
+                    yield response
+
+        return wrapped_stream(handler, answers, request_deserializer=None)
 
 
 def _decoded(handler: Any, raw: bytes) -> Any:
@@ -231,7 +240,21 @@ class Admit(Layer):
             except TimeoutError:
                 raise errors.StoreTimeout("no answer within the time of the request") from None
 
-        return _with(handler, answer)
+        return wrapped(handler, answer)
+
+    def wrap_stream(self, method: str, handler: Any) -> Any:  # noqa: ARG002 -- only our own streams come here
+        """A stream ends with OK shortly before the token expires; it is not held to the time of a request."""
+
+        async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
+            caller = self._identify(context.invocation_metadata())
+            valid_s = caller.expires_at_s - time.time() - _BEFORE_EXPIRY_S
+            left_s: float | None = context.time_remaining()
+            enter_call(Call(caller, time.monotonic() + min(valid_s, math.inf if left_s is None else left_s)))
+            async with aclosing(handler.unary_stream(request, context)) as stream:
+                async for response in stream:
+                    yield response
+
+        return wrapped_stream(handler, answers)
 
     def _limit_s(self, context: Any) -> float:
         """The caller's deadline when it has one, never more than GRPC_REQUEST_TIMEOUT."""

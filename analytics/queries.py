@@ -20,6 +20,9 @@ class Progress(NamedTuple):
     partition: int
     partition_count: int
     as_of_ms: int
+    next_offset: int = 0
+    end_offset: int = -1
+    """The end of the log when it was last asked for, -1: unknown."""
 
 
 _TOTALS = """
@@ -40,7 +43,8 @@ def totals(
 
 
 _PROGRESS = """
-SELECT topic, partition, argMax(partition_count, updated_at), argMax(as_of_ms, updated_at)
+SELECT topic, partition, argMax(partition_count, updated_at), argMax(as_of_ms, updated_at),
+       argMax(next_offset, updated_at), argMax(end_offset, updated_at)
 FROM progress
 GROUP BY topic, partition
 """

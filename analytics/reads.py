@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, TypeVar
 
+from analytics import tracing
 from analytics.errors import StoreTimeout, StoreUnavailable
 from analytics.settings import Settings
 from analytics.store.pool import Connection, Pool, StatementFailed
@@ -31,7 +32,9 @@ class QueryRunner:
         """
         task = _Reading(self._pool, read, time.monotonic() + within_s)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, task.read_twice)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, tracing.carried(task.read_twice)
+            )
         except asyncio.CancelledError:
             task.stop()
             raise

@@ -16,14 +16,12 @@ _UUID: Final = re.compile(r"(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}")
 
 def parse_user(request: GetUserAnalyticsRequest) -> UUID:
     """Return the user asked for. Raises InvalidField."""
-    return _require_id("user_id", request.user_id)
+    return require_id("user_id", request.user_id)
 
 
 def parse_workflow(request: GetWorkflowAnalyticsRequest) -> WorkflowKey:
     """Return the workflow asked for. Raises InvalidField for the first field that breaks a rule."""
-    return WorkflowKey(
-        _require_id("user_id", request.user_id), _require_id("workflow_id", request.workflow_id)
-    )
+    return WorkflowKey(require_id("user_id", request.user_id), require_id("workflow_id", request.workflow_id))
 
 
 def parse_uuid(text: str) -> UUID | None:
@@ -34,7 +32,8 @@ def parse_uuid(text: str) -> UUID | None:
     return UUID(hex=inner) if _UUID.fullmatch(inner) else None
 
 
-def _require_id(field: str, text: str) -> UUID:
+def require_id(field: str, text: str) -> UUID:
+    """Return the id in a required field. Raises InvalidField."""
     if not text:
         raise InvalidField(field, "is required")
     parsed = parse_uuid(text)

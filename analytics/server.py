@@ -3,34 +3,38 @@
 import asyncio
 import signal
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-import grpc
 import structlog
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from analytics import encoding, metrics
+from analytics import encoding, tracing
 from analytics.analytics_pb2 import DESCRIPTOR
 from analytics.analytics_pb2_grpc import add_AnalyticsServiceServicer_to_server
 from analytics.auth import Identify, TokenVerifier, allow_everyone, load_public_key
+from analytics.endpoints import serve_endpoints
 from analytics.errors import CannotListen
 from analytics.freshness import FreshnessReader
-from analytics.interceptors import Admit, Decode, Layers, Measure, TranslateErrors
-from analytics.lookups import Lookups, StoreLookups
+from analytics.insights.reads import InsightReads
+from analytics.interceptors import Admit, Decode, Layer, Layers, Measure, TranslateErrors
+from analytics.limits import LimitCallers
+from analytics.lookups import StoreLookups
+from analytics.readiness import service_problems
 from analytics.reads import QueryRunner
-from analytics.service import AnalyticsService, AsOf
-from analytics.settings import InvalidSettings, ServiceSettings
+from analytics.server_tls import server_credentials
+from analytics.service import AnalyticsService, Backends
+from analytics.settings import ServiceSettings
 
 SERVICE_NAME: Final = DESCRIPTOR.services_by_name["AnalyticsService"].full_name
 HEALTH_NAMES: Final = ("", "analytics-service", SERVICE_NAME)
+_PROGRAM: Final = "analytics-service"  # as Chronoverse calls it in its traces
 _HEALTH_NOTICE_S: Final = 1.0
 _OPTIONS: Final = (
     *encoding.SERVER_OPTIONS,
     ("grpc.max_receive_message_length", encoding.MAX_REQUEST_BYTES),
-    ("grpc.max_send_message_length", encoding.MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", encoding.MAX_ANSWER_BYTES),
     ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share the calls
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # idle clients may ping every 10 s, as Go's do
@@ -40,18 +44,17 @@ _log = structlog.get_logger(__name__)
 
 
 class AnalyticsServer:
-    """The gRPC server with health and reflection, over given lookups. Make it in a running event loop."""
+    """The gRPC server with health and reflection, over given backends. Make it in a running event loop."""
 
-    def __init__(
-        self, settings: ServiceSettings, lookups: Lookups, as_of_ms: AsOf, identify: Identify
-    ) -> None:
+    def __init__(self, settings: ServiceSettings, backends: Backends, identify: Identify) -> None:
         self._settings = settings
         self._health = health.aio.HealthServicer()
         admit = Admit(identify, settings.grpc_request_timeout)
-        layers = Layers(Measure(), TranslateErrors(), Decode(), admit)
+        limit = LimitCallers.of(settings)
+        layers = Layers(*_trace_layers(), Measure(), TranslateErrors(), Decode(), admit, limit)
         self._server = aio.server(interceptors=[layers], options=_OPTIONS)
-        service = AnalyticsService(settings, lookups, as_of_ms)
-        add_AnalyticsServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call] # generated
+        self._service = AnalyticsService(settings, backends)
+        add_AnalyticsServiceServicer_to_server(self._service, self._server)  # type: ignore[no-untyped-call] # generated
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if not settings.is_production:
             names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -65,10 +68,11 @@ class AnalyticsServer:
         await self._server.start()
 
     async def drain(self) -> None:
-        """Tell health checks, refuse new calls, let the running ones end within GRPC_DRAIN_TIMEOUT."""
+        """Tell health checks, end streams, refuse new calls, let the running ones end within GRPC_DRAIN_TIMEOUT."""
         with suppress(TimeoutError):  # a watcher of health that does not read must not hold up the end
             async with asyncio.timeout(_HEALTH_NOTICE_S):
                 await self._health.enter_graceful_shutdown()
+        self._service.end_streams()
         await self._server.stop(self._settings.grpc_drain_timeout)
 
 
@@ -76,19 +80,55 @@ async def serve(settings: ServiceSettings, stop: asyncio.Event | None = None) ->
     """Serve until SIGTERM, SIGINT or `stop`, then drain. Raises InvalidSettings or CannotListen at once."""
     identify = _identify(settings)
     stop = stop or _stop_on_signals()
-    metrics.serve_metrics(settings.metrics_port)
+    tracing.begin(settings, _PROGRAM)
     reads = QueryRunner(settings, size=settings.clickhouse_pool_size, timeout_s=settings.grpc_request_timeout)
     progress_reads = QueryRunner(settings, size=1, timeout_s=settings.grpc_request_timeout)
+    insight_reads = QueryRunner(
+        settings, size=settings.clickhouse_insights_pool_size, timeout_s=settings.grpc_request_timeout
+    )
     freshness = FreshnessReader(progress_reads)
     try:
-        lookups = StoreLookups(
-            reads, parallel=settings.clickhouse_pool_size, most_waiting=settings.analytics_max_waiting
-        )
-        server = AnalyticsServer(settings, lookups, freshness.as_of_ms, identify)
-        await _run(server, freshness, stop, settings)
+        _serve_endpoints(settings, freshness, stop)
+        backends = _backends(settings, reads, insight_reads, freshness)
+        await _run(AnalyticsServer(settings, backends, identify), freshness, stop, settings)
     finally:
         reads.close()
         progress_reads.close()
+        insight_reads.close()
+        tracing.end()
+
+
+def _backends(
+    settings: ServiceSettings, reads: QueryRunner, insight_reads: QueryRunner, freshness: FreshnessReader
+) -> Backends:
+    most_waiting = settings.analytics_max_waiting
+    return Backends(
+        StoreLookups(reads, parallel=settings.clickhouse_pool_size, most_waiting=most_waiting),
+        InsightReads(
+            insight_reads, parallel=settings.clickhouse_insights_pool_size, most_waiting=most_waiting
+        ),
+        freshness.as_of_ms,
+        freshness.topics,
+    )
+
+
+def _serve_endpoints(settings: ServiceSettings, freshness: FreshnessReader, stop: asyncio.Event) -> None:
+    """From the signal on it is not ready: so nobody sends calls here who could still go elsewhere."""
+    serve_endpoints(
+        settings.metrics_port,
+        live=freshness.live_problems,
+        ready=lambda: service_problems(freshness, stop.is_set, stale_after_s=settings.analytics_stale_after),
+    )
+
+
+def _trace_layers() -> list[Layer]:
+    if not tracing.is_on():
+        return []
+    from analytics.otel import OtelTraces
+    from analytics.traced_calls import Trace
+
+    traces = tracing.current()
+    return [Trace(traces)] if isinstance(traces, OtelTraces) else []
 
 
 async def _run(
@@ -124,28 +164,10 @@ def _stop_on_signals() -> asyncio.Event:
 def _bind(server: aio.Server, settings: ServiceSettings) -> int:
     """Return the bound port; GRPC_PORT=0 is any free one. Raises InvalidSettings or CannotListen."""
     address = f"{settings.grpc_host}:{settings.grpc_port}"
-    credentials = _tls_credentials(settings) if settings.grpc_tls_enabled else None
+    credentials = server_credentials(settings.grpc_tls()) if settings.grpc_tls_enabled else None
     try:
         if credentials is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {address}: {error}") from None
-
-
-def _tls_credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
-    """Our certificate, and the authority of the clients' ones. gRPC speaks TLS 1.2 and newer only."""
-    authority = _read_file("GRPC_TLS_CA_FILE", settings.grpc_tls_ca_file)
-    certificate = _read_file("GRPC_TLS_CERT_FILE", settings.grpc_tls_cert_file)
-    key = _read_file("GRPC_TLS_KEY_FILE", settings.grpc_tls_key_file)
-    return grpc.ssl_server_credentials(
-        [(key, certificate)], root_certificates=authority, require_client_auth=True
-    )
-
-
-def _read_file(setting: str, path: Path | None) -> bytes:
-    assert path is not None, "the settings require it with TLS"
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidSettings(f"invalid settings:\n  {setting}: {error}") from None

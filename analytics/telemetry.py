@@ -1,6 +1,7 @@
 """Logs of all programs: structured events on stderr, JSON in production and coloured lines in a terminal.
 
-An event has a fixed name and fields from our own vocabulary: no tokens, no record values, no text of a user.
+An event has a fixed name and fields from our own vocabulary: no tokens, no record values, no text of a user. While
+traces are made, it has `trace_id` and `span_id` of what it belongs to.
 """
 
 import logging
@@ -8,12 +9,21 @@ import sys
 from typing import Final
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
+from analytics import tracing
 from analytics.settings import Settings
+
+
+def _add_trace(_: object, __: str, event: EventDict) -> EventDict:
+    for name, value in tracing.ids().items():
+        event.setdefault(name, value)  # who says it on behalf of another thread has given them
+    return event
+
 
 _SHARED: Final[list[Processor]] = [
     structlog.contextvars.merge_contextvars,
+    _add_trace,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

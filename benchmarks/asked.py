@@ -1,7 +1,7 @@
 """What the callers ask of the service, and what must come back."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from analytics.analytics_pb2 import (
     GetUserAnalyticsRequest,
@@ -31,6 +31,16 @@ HAVING sum(workflows) = %(workflows)s
 ORDER BY sipHash64(user_id)
 LIMIT %(most)s
 """
+
+
+class Expected(Protocol):
+    """A question, and what is known of its answer."""
+
+    def question(self) -> Question:
+        """Ask it."""
+
+    def is_in(self, answer: bytes) -> bool:
+        """Whether the answer says what is known."""
 
 
 class Truth(NamedTuple):
@@ -74,7 +84,7 @@ def users_with(connection: Connection, workflows: int, most: int) -> list[Truth]
     return [Truth(*row) for row in connection.query(_USERS, {"workflows": workflows, "most": most})]
 
 
-def require_true(told: Iterable[Told], asked: Sequence[Sequence[Question]], true: Iterable[Truth]) -> int:
+def require_true(told: Iterable[Told], asked: Sequence[Sequence[Question]], true: Iterable[Expected]) -> int:
     """Return how many sampled answers were compared. Raises BenchmarkFailed for a wrong one."""
     truths, compared = {one.question(): one for one in true}, 0
     for each, questions in zip(told, asked, strict=True):

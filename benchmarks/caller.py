@@ -10,7 +10,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection as Pipe
@@ -29,7 +29,7 @@ from sandbox.tokens import AUDIENCE, ISSUER, call_metadata
 
 _TIMEOUT_S: Final = 10.0
 _AFTER_FAILURE_S: Final = 0.01
-_SAMPLE_EVERY: Final = 101
+SAMPLE_EVERY: Final = 101
 _VALID_FOR: Final = timedelta(hours=1)
 
 Metadata = tuple[tuple[str, str], ...]
@@ -43,12 +43,22 @@ class Question(NamedTuple):
     subject: str
 
 
+class Statement(NamedTuple):
+    """What the store itself is asked for."""
+
+    sql: str
+    parameters: Mapping[str, object]
+
+
+SELECT_1: Final = Statement("SELECT 1", {})
+
+
 @dataclass(frozen=True)
 class Job:
-    """What one process is to do. Without `questions` it asks ClickHouse for `SELECT 1`, else a gRPC server.
+    """What one process is to do. Without `questions` it sends ClickHouse the `statement`, else it asks a gRPC server.
 
     `private_key`: sign a new token for each of `tokens` requests; None: all requests have one token, which nobody
-    checks. `warm_up_s` goes before `measured_s` and does not count.
+    checks. `warm_up_s` goes before `measured_s` and does not count. One of `sample_every` answers is kept.
     """
 
     address: str
@@ -58,6 +68,8 @@ class Job:
     tokens: int
     warm_up_s: float
     measured_s: float
+    statement: Statement = SELECT_1
+    sample_every: int = SAMPLE_EVERY
 
 
 @dataclass
@@ -137,11 +149,15 @@ async def _ask_together(job: Job, prepared: Sequence[_Prepared], window: Window)
         calls: dict[str, Any] = {
             one.method: channel.unary_unary(one.method) for one in job.questions
         }  # bytes in, bytes out
-        await asyncio.gather(*(_ask_on(calls, requests, window, told) for _ in range(job.callers)))
+        await asyncio.gather(
+            *(_ask_on(calls, requests, window, told, job.sample_every) for _ in range(job.callers))
+        )
     return told
 
 
-async def _ask_on(calls: dict[str, Any], requests: Iterator[_Prepared], window: Window, told: Told) -> None:
+async def _ask_on(
+    calls: dict[str, Any], requests: Iterator[_Prepared], window: Window, told: Told, sample_every: int
+) -> None:
     """One caller: the only place where a millisecond of ours would be a millisecond of theirs."""
     while (asked_s := time.monotonic()) < window.end_s:
         place, question, metadata = next(requests)
@@ -152,7 +168,7 @@ async def _ask_on(calls: dict[str, Any], requests: Iterator[_Prepared], window: 
             await asyncio.sleep(_AFTER_FAILURE_S)
         else:
             _note(told, window, asked_s)
-            if len(told.latencies_ms) % _SAMPLE_EVERY == 1:
+            if len(told.latencies_ms) % sample_every == 1:
                 told.samples.append((place, answer))
 
 
@@ -163,9 +179,9 @@ def _note(told: Told, window: Window, asked_s: float) -> None:
 
 
 def _ask_store(job: Job, window: Window) -> Told:
-    """`SELECT 1`, a thread and a connection for each caller: what no query can be faster than."""
+    """A thread and a connection for each caller. `SELECT 1`: what no query can be faster than."""
     told = [Told() for _ in range(job.callers)]
-    threads = [threading.Thread(target=_select_one, args=(job.address, window, one)) for one in told]
+    threads = [threading.Thread(target=_select_on, args=(job, window, one)) for one in told]
     _run(threads)
     return merged(told)
 
@@ -177,11 +193,11 @@ def _run(threads: Sequence[threading.Thread]) -> None:
             action(one)
 
 
-def _select_one(address: str, window: Window, told: Told) -> None:
-    connection = Connection(local_settings(address, "default"), timeout_s=_TIMEOUT_S)
+def _select_on(job: Job, window: Window, told: Told) -> None:
+    connection = Connection(local_settings(job.address, "default"), timeout_s=_TIMEOUT_S)
     while (asked_s := time.monotonic()) < window.end_s:
         try:
-            connection.query("SELECT 1")
+            connection.query(*job.statement)
         except (AnalyticsError, StatementFailed) as error:
             told.failures[type(error).__name__] += 1
             time.sleep(_AFTER_FAILURE_S)

@@ -8,7 +8,7 @@ import msgspec
 
 from benchmarks.errors import FAILURES
 
-Part = Literal["ingest", "latency", "queries", "flatness"]
+Part = Literal["ingest", "latency", "queries", "insights", "flatness"]
 Values = Mapping[str, float]
 """By measure. `per_s`: events or requests a second; `…_ms`: milliseconds; `…_mb`: MB of 10^6 bytes; `…_cpu_us`: CPU
 microseconds an event or a request; `taken`: the share of the machine that others had, 0 to 1; `bytes…`: on disk.

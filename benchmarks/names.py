@@ -39,6 +39,26 @@ def asked(target: str, callers: int, auth: Auth | None = None) -> str:
     return f"{target}, {counted}" + (f", {auth.value}" if auth else "")
 
 
+class Insight(Enum):
+    """Questions about ranges."""
+
+    SUMMARY = "summary of 30 days"
+    SUMMARY_ODD = "summary of 30 days, odd ends"
+    SUMMARY_TEN = "summary of 30 days, 10 workflows"
+    SUMMARY_KIND = "summary of 30 days, a kind"
+    SERIES = "series of 90 days"
+    SERIES_ZONE = "series of 90 days, Berlin"
+    SERIES_TEN = "series of 90 days, 10 workflows"
+    SERIES_KIND = "series of 90 days, a kind"
+    PAGE = "page by p95"
+    ANOMALIES = "anomalies of a day"
+
+
+def asked_of(insight: Insight, callers: int) -> str:
+    """Return the row of a question about ranges."""
+    return asked(insight.value, callers, Auth.ON)
+
+
 def situations() -> tuple[str, str, str]:
     """Return the rows of latency."""
     return "at 100 events/s", "at half of the most", "after a rebalance"

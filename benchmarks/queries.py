@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks.asked import Truth, require_true, some_workflows, users_with
-from benchmarks.caller import Job, merged
+from benchmarks.asked import Expected, Truth, require_true, some_workflows, users_with
+from benchmarks.caller import SAMPLE_EVERY, SELECT_1, Job, Statement, merged
 from benchmarks.callers import Callers, Heard
 from benchmarks.command import main_of
 from benchmarks.effort import Effort
@@ -43,17 +43,20 @@ _MOST_PER_CALLER_S: Final = 2_000
 
 
 class Cell(NamedTuple):
-    """One thing to measure: who is asked about what, by how many. No truths: SELECT 1.
+    """One thing to measure: who is asked about what, by how many. No truths: the store is sent the statement.
 
-    `private_key` signs a token for every request; `is_echo`: nothing true is expected.
+    `private_key` signs a token for every request; `is_echo`: nothing true is expected; one of `sample_every` answers
+    is compared.
     """
 
     name: str
     server: LocalServer
     callers: int
-    truths: Sequence[Truth] = ()
+    truths: Sequence[Expected] = ()
     private_key: Path | None = None
     is_echo: bool = False
+    statement: Statement = SELECT_1
+    sample_every: int = SAMPLE_EVERY
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def _job(cell: Cell, run: int, seconds: float) -> Job:
         tokens=int(min(_MOST_PER_S, _MOST_PER_CALLER_S * cell.callers) * whole_s),
         warm_up_s=_WARM_UP_S,
         measured_s=seconds,
+        statement=cell.statement,
+        sample_every=cell.sample_every,
     )
 
 

@@ -76,6 +76,7 @@ def _environment(clickhouse: str) -> dict[str, str]:
         "ENV": "development",
         "GRPC_HOST": LOCALHOST,
         "GRPC_TLS_ENABLED": "false",
+        "ANALYTICS_MAX_CONCURRENT_PER_CALLER": "1024",  # one user asks here for what many would
         "CLICKHOUSE_HOSTS": clickhouse,
         "CLICKHOUSE_DATABASE": DATABASE,
         "CLICKHOUSE_USERNAME": "default",

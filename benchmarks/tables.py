@@ -27,7 +27,7 @@ _LONGEST_S: Final = 600  # of jobs
 _AT_ONCE: Final = 1_000_000
 _QUIET_S: Final = 1.0
 _MERGED_WITHIN_S: Final = 300.0
-_FILLING: Final[Mapping[str, object]] = {
+FILLING: Final[Mapping[str, object]] = {
     "insert_deduplicate": 0,
     "async_insert": 0,
     "max_partitions_per_insert_block": 0,
@@ -73,12 +73,13 @@ _UUID7: Final = """reinterpretAsUUID(bitOr(
     ))"""
 """A UUIDv7 that is a pure function of a number; UUIDs are kept with the upper half first, integers with the lower."""
 
-_USER: Final = _UUID7.format(
+USER_ID: Final = _UUID7.format(
     number="user", kind="1", time_ms="%(newest_ms)s - 31536000000 + user * 7919 %% 31000000000"
 )
-_WORKFLOW: Final = _UUID7.format(
+WORKFLOW_ID: Final = _UUID7.format(
     number="workflow", kind="2", time_ms="%(newest_ms)s - 2592000000 + workflow * 7907 %% 1700000000"
 )
+"""SQL of the ids that belong to the numbers `user` and `workflow`; parameter `newest_ms`."""
 
 _FOLDED: Final = f"""
 INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, workflows, jobs, execution_seconds,
@@ -94,8 +95,8 @@ FROM
         job,
         intDiv(job, %(jobs_of_workflow)s) AS workflow,
         intDiv(workflow, %(workflows_of_user)s) AS user,
-        {_USER} AS user_id,
-        {_WORKFLOW} AS workflow_id,
+        {USER_ID} AS user_id,
+        {WORKFLOW_ID} AS workflow_id,
         job %% %(jobs_of_workflow)s = 0 AS is_first,
         sipHash64(job, 3) %% {_LONGEST_S} AS seconds,
         1 + sipHash64(job, 5) %% (2 * %(lines_of_job)s - 1) AS lines,
@@ -117,8 +118,8 @@ GROUP BY bucket.1, user_id, scope, bucket.2
 _WORKFLOWS: Final = f"""
 INSERT INTO workflows (user_id, workflow_id, kind, build, terminate, deleted_ms, first_seen_ms)
 SELECT
-    {_USER},
-    {_WORKFLOW},
+    {USER_ID},
+    {WORKFLOW_ID},
     (%(newest_ms)s - workflow %% 1000000, toInt64(workflow), 'HEARTBEAT'),
     (toInt64(1 + workflow %% 3), %(newest_ms)s - workflow %% 900000),
     (toInt64(-1), toInt64(0)),
@@ -207,9 +208,9 @@ def fill_totals(connection: Connection, shape: Shape) -> None:
     end = (first_workflow + shape.workflows) * shape.jobs_of_workflow
     for first_job in range(first_workflow * shape.jobs_of_workflow, end, _AT_ONCE):
         chunk = {"first_job": first_job, "jobs": min(_AT_ONCE, end - first_job)}
-        connection.query(_FOLDED, parameters | chunk, settings=_FILLING)
+        connection.query(_FOLDED, parameters | chunk, settings=FILLING)
     where = {"first_workflow": first_workflow, "workflows": shape.workflows}
-    connection.query(_WORKFLOWS, parameters | where, settings=_FILLING)
+    connection.query(_WORKFLOWS, parameters | where, settings=FILLING)
 
 
 def fill_keys(connection: Connection, keys: int, partitions: Sequence[UUID]) -> None:
@@ -233,17 +234,17 @@ def _fill_index(
     places = ", ".join(f"toUUID('{one}')" for one in partitions)
     parameters = {"newest_ms": NEWEST_MS, "span_ms": SPAN_DAYS * 86_400_000, **numbers}
     text = sql.format(partitions=places, count=len(partitions))
-    connection.query(text, parameters, settings=_FILLING)
+    connection.query(text, parameters, settings=FILLING)
 
 
-def wait_until_merged(connection: Connection) -> None:
+def wait_until_merged(connection: Connection, within_s: float = _MERGED_WITHIN_S) -> None:
     """Return when no merge has run for a second. Raises BenchmarkFailed."""
-    deadline, quiet_since_s = time.monotonic() + _MERGED_WITHIN_S, time.monotonic()
+    deadline, quiet_since_s = time.monotonic() + within_s, time.monotonic()
     while time.monotonic() - quiet_since_s < _QUIET_S:
         if merging(connection):
             quiet_since_s = time.monotonic()
         if time.monotonic() > deadline:
-            raise BenchmarkFailed(f"ClickHouse still merges after {_MERGED_WITHIN_S:g} s")
+            raise BenchmarkFailed(f"ClickHouse still merges after {within_s:g} s")
         time.sleep(0.1)
 
 

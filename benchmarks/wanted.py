@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from benchmarks.names import EMPTIEST, FULLEST, Auth, all_ingested, asked, flat, situations
+from benchmarks.names import EMPTIEST, FULLEST, Auth, Insight, all_ingested, asked, asked_of, flat, situations
 from benchmarks.targets import Target, Value, best, growth, least, ratio, total, worst
 
 _MOST_GROWTH: Final = 1.15
@@ -41,6 +41,23 @@ def _queries() -> Iterator[Target]:
     yield Target("64 callers, auth: p99", worst("queries", many, "p99_ms"), 50, unit=" ms")
 
 
+_INSIGHTS: Final = {
+    Insight.SUMMARY: 15.0,
+    Insight.SUMMARY_ODD: 15.0,
+    Insight.SUMMARY_TEN: 50.0,
+    Insight.SERIES: 15.0,
+    Insight.SERIES_ZONE: 15.0,
+    Insight.SERIES_TEN: 50.0,
+    Insight.PAGE: 300.0,
+}
+
+
+def _insights() -> Iterator[Target]:
+    for insight, wanted in _INSIGHTS.items():
+        value = worst("insights", [asked_of(insight, 1)], "p99_ms")
+        yield Target(f"{insight.value}: p99, 1 caller", value, wanted, unit=" ms")
+
+
 def _flatness() -> Iterator[Target]:
     what = "from 10^6 to 10^8 events"
     before, after = (total("flatness", flat("jobs", size), "_cpu_us") for size in (EMPTIEST, FULLEST))
@@ -50,4 +67,4 @@ def _flatness() -> Iterator[Target]:
         yield Target(f"{target}: p50, {what}", growth("flatness", *names, "p50_ms"), _MOST_GROWTH)
 
 
-TARGETS: Final = (*_ingest(), *_latency(), *_queries(), *_flatness())
+TARGETS: Final = (*_ingest(), *_latency(), *_queries(), *_insights(), *_flatness())

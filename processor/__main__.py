@@ -16,6 +16,7 @@ from analytics.telemetry import configure_logging
 from processor.memory import keep_freed_memory, spare_the_collector
 from processor.operate.commands import adopt, audit, dead_letters, import_, rebuild, skip, status
 from processor.operate.entry import end
+from processor.process import become_anew
 from processor.settings import ProcessorSettings
 
 _PAUSE_S: Final = 1.0
@@ -41,20 +42,36 @@ def run() -> None:
     except InvalidSettings as error:
         end(str(error), exit_codes.INVALID_SETTINGS)
     configure_logging(settings)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    keep_freed_memory()
-    from processor.run import Processor  # loads clients that --help does not need
+    stop, signalled = threading.Event(), threading.Event()
 
+    def end_for_good(*_: object) -> None:
+        signalled.set()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end_for_good)
+    keep_freed_memory()
+    from processor.certificates import KafkaCertificates  # loads what --help does not need
+
+    certificates = KafkaCertificates(settings, on_change=stop.set)
+    certificates.watch()
     try:
-        processor = Processor(settings)
-        if until_it_works(processor.prepare, stop):
-            spare_the_collector()
-            processor.run(stop)
+        _count(settings, stop)
     except Stop as error:
         _log.error("stopped", why=str(error))
         end(str(error), exit_codes.STOP)
+    if certificates.have_changed and not signalled.is_set():
+        _log.info("beginning_again", why="the certificates for Kafka have changed")
+        become_anew()
+
+
+def _count(settings: ProcessorSettings, stop: threading.Event) -> None:
+    from processor.run import Processor  # loads clients that --help does not need
+
+    processor = Processor(settings)
+    if until_it_works(processor.prepare, stop):
+        spare_the_collector()
+        processor.run(stop)
 
 
 def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:

@@ -17,6 +17,7 @@ from processor.line_index import LineIndex
 from processor.lineage import segment_at
 from processor.lineage_table import Lineage, require_same, require_unchanged
 from processor.model import Checkpoint, Partition
+from processor.steps import step
 from processor.topics import Topic
 from processor.workflow_facts import write_facts
 
@@ -72,12 +73,20 @@ class PartitionWriter:
         """
         assert batch.first == self.checkpoint.next_offset, "batches follow each other without a gap"
         assert self.segment.end is None or batch.end <= self.segment.end, "a batch lies in one segment"
-        self._require_same_log(batch.first)
+        topic = self.partition.topic
+        with step(topic, "check"):
+            self._require_same_log(batch.first)
         if batch.rejected:
-            self._stores.dead_letters.park(self.partition, self._lineage.topic_id, batch.rejected)
-        write_facts(self._stores.plain, batch.facts)
-        firsts = self._drop_repeats(batch)  # the index is durable when this returns
-        self._move(batch, self._fold(batch, firsts))
+            with step(topic, "park"):
+                self._stores.dead_letters.park(self.partition, self._lineage.topic_id, batch.rejected)
+        with step(topic, "facts"):
+            write_facts(self._stores.plain, batch.facts)
+        with step(topic, "repeats"):
+            firsts = self._drop_repeats(batch)  # the index is durable when this returns
+        with step(topic, "fold"):
+            rows = self._fold(batch, firsts)
+        with step(topic, "insert"):
+            self._move(batch, rows)
         self._events.applied(batch.named)
         self._meter(batch, firsts)
 
@@ -124,6 +133,7 @@ class PartitionWriter:
         topic = self.partition.topic
         metrics.RECORDS.labels(topic).inc(batch.records)
         metrics.BATCH_RECORDS.labels(topic).observe(batch.records)
+        metrics.BATCH_BYTES.labels(topic).observe(batch.value_bytes)
         metrics.GAPS.labels(topic).inc(batch.end - batch.first - batch.records)
         repeats = _rows(batch.keyed) + _rows(batch.lines) - _rows(firsts.keyed) - _rows(firsts.lines)
         metrics.REPEATS.labels(topic).inc(repeats)

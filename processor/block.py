@@ -52,7 +52,7 @@ _FROM = """i.resolution,
     i.bucket_s"""
 _COUNTER = """mapFromArrays(
         arrayMap(cell -> {thing}, reinterpret(i.{name}, 'Array(UInt64)')),
-        arrayMap(cell -> toInt64(bitAnd(cell, 281474976710655)), reinterpret(i.{name}, 'Array(UInt64)')))"""
+        arrayMap(cell -> bitAnd(cell, 281474976710655), reinterpret(i.{name}, 'Array(UInt64)')))"""
 _THING = "toUInt16(bitShiftRight(cell, 48))"
 _FAILURE = "[{failures}][bitShiftRight(cell, 48) + 1]"
 

@@ -21,6 +21,7 @@ from processor.garbage import drop_garbage
 from processor.lineage_table import Lineage, require_same
 from processor.source import Place
 from processor.topics import describe_topics, end_offsets
+from processor.vitals import REPORTING, Vitals
 
 _EVERY_S: Final = 1.0
 _CHECK_TOPICS_EVERY: Final = 15  # rounds
@@ -73,9 +74,11 @@ class FreshnessReporter:
         positions: Callable[[], Mapping[Place, Position]],
         *,
         horizon_ms: int,
+        vitals: Vitals,
     ) -> None:
         self._admin, self._pool, self._topics, self._positions = admin, pool, topics, positions
         self._horizon_ms = horizon_ms
+        self._vitals = vitals
         self._counts = {name: topic.partitions for name, topic in topics.items()}
         self._as_of: dict[Place, AsOf] = {}
         self._ended = threading.Event()
@@ -100,6 +103,7 @@ class FreshnessReporter:
         rounds = 0
         while not self._ended.wait(_EVERY_S):
             rounds += 1
+            self._vitals.note(REPORTING)
             try:
                 if rounds % _CHECK_TOPICS_EVERY == 0:
                     self._check_topics()
@@ -123,6 +127,7 @@ class FreshnessReporter:
         positions = self._positions()
         self._as_of = {place: self._as_of.get(place, AsOf()) for place in positions}
         if not positions:
+            self._vitals.standing.lag({})
             return
         asked_ms = time.time_ns() // 1_000_000
         ends = end_offsets(self._admin, list(positions))
@@ -131,9 +136,12 @@ class FreshnessReporter:
             ends[place] = max(ends[place], position.known_end)
             self._as_of[place].aim(ends[place], asked_ms)
         latest = self._positions()
-        for place in positions.keys() & latest.keys():
-            self._as_of[place].reach(latest[place].next_offset)
-        self._write({place: latest[place] for place in positions.keys() & latest.keys()}, ends)
+        still = {place: latest[place] for place in positions.keys() & latest.keys()}
+        for place, position in still.items():
+            self._as_of[place].reach(position.next_offset)
+        self._vitals.standing.lag({place: max(0, ends[place] - still[place].next_offset) for place in still})
+        self._write(still, ends)
+        self._vitals.standing.reported({place: self._as_of[place].as_of_ms for place in still})
 
     def _write(self, positions: Mapping[Place, Position], ends: Mapping[Place, int]) -> None:
         if not positions:

@@ -3,15 +3,17 @@
 All of it happens in the main thread but for the work itself, which a pool of threads does, one task a lane.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import Final, Literal
 
 import structlog
 
+from analytics import tracing
 from analytics.errors import LogMismatch, Retryable, Stop
 from processor import metrics
 from processor.apply import PartitionWriter
+from processor.batch_trace import note_origins, traced
 from processor.decode.events import Decoded, RecordLike
 from processor.decode.gather import Gathering
 from processor.ledger import CheckpointMoved
@@ -29,6 +31,7 @@ _LONGEST_REST_S: Final = 0.1  # or shorter
 _log = structlog.get_logger(__name__)
 
 Open = Callable[[], PartitionWriter]
+State = Literal["opening", "reading", "halted"]
 
 
 class Lane:
@@ -39,7 +42,7 @@ class Lane:
     ) -> None:
         self.partition = partition
         self.place: Place = (partition.topic, partition.number)
-        self.state: Literal["opening", "reading", "halted"] = "opening"
+        self.state: State = "opening"
         self._open_writer, self._source, self._workers, self._limits = open_writer, source, workers, limits
         self._writer: PartitionWriter | None = None
         self._gathering = Gathering(partition.topic, 0)
@@ -51,6 +54,7 @@ class Lane:
         self._paused = False
         self._gathering_since = 0.0
         self.full_since: float | None = None
+        self._trace_ids: Mapping[str, str] = {}  # of the last attempt, for what the main thread logs of it
 
     @property
     def next_offset(self) -> int | None:
@@ -84,6 +88,7 @@ class Lane:
         if within := self._within_segment(records):
             self._gathering.add(within)
             batch.leader_epoch = _leader_epoch(within[-1])
+            note_origins(within, batch.origins)
         if self._limits.reached_by(batch) and self.full_since is None:
             self.full_since = now
         return len(batch.rejected) - malformed
@@ -111,7 +116,13 @@ class Lane:
         self.state, self._in_hand, self.full_since = "halted", None, None
         self._gathering = Gathering(self.partition.topic, 0)
         metrics.HALTED.inc()
-        _log.error("partition_halted", topic=self.partition.topic, partition=self.partition.number, why=why)
+        _log.error(
+            "partition_halted",
+            topic=self.partition.topic,
+            partition=self.partition.number,
+            why=why,
+            **self._trace_ids,
+        )
 
     def close(self) -> None:
         """Forget the lane: it belongs to somebody else, or the program ends."""
@@ -167,7 +178,8 @@ class Lane:
 
     def _apply(self, batch: Decoded) -> None:
         assert self._writer is not None
-        with metrics.APPLY_SECONDS.labels(self.partition.topic).time():
+        with metrics.APPLY_SECONDS.labels(self.partition.topic).time(), traced(self.partition, batch):
+            self._trace_ids = tracing.ids()
             self._writer.apply(batch)
 
     def _settle(self, task: "Future[PartitionWriter] | Future[None]", now: float) -> None:
@@ -208,7 +220,13 @@ class Lane:
 
     def _try_again(self, error: Retryable, now: float) -> None:
         metrics.RETRIES.labels(self.partition.topic).inc()
-        _log.warning("will_try_again", partition=str(self.partition), in_s=self._pause_s, error=str(error))
+        _log.warning(
+            "will_try_again",
+            partition=str(self.partition),
+            in_s=self._pause_s,
+            error=str(error),
+            **self._trace_ids,
+        )
         self._not_before = now + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 

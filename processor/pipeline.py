@@ -11,7 +11,7 @@ import structlog
 from processor import metrics
 from processor.dead_letter import MalformedShare
 from processor.freshness import Position
-from processor.lane import Lane, Limits, out_of_range
+from processor.lane import Lane, Limits, State, out_of_range
 from processor.lineage_table import Lineage
 from processor.opening import Opener
 from processor.source import Place, Polled, Source
@@ -46,6 +46,7 @@ class Pipeline:
         self._committed: dict[Place, int] = {}
         self._note_at = self._commit_at = 0.0
         self._positions: dict[Place, Position] = {}
+        self._states: dict[Place, State] = {}
 
     def run(self, stop: threading.Event, check: Callable[[], None]) -> None:
         """Run until `stop` is set or `check` raises, then let the batches in hand finish. Raises Stop."""
@@ -68,6 +69,10 @@ class Pipeline:
     def positions(self) -> Mapping[Place, Position]:
         """Return where the partitions are. For any thread."""
         return self._positions
+
+    def states(self) -> Mapping[Place, State]:
+        """Return how the partitions are that this processor has. For any thread."""
+        return self._states
 
     def _wait_s(self) -> float:
         return _BUSY_WAIT_S if any(lane.is_busy for lane in self._lanes.values()) else _IDLE_WAIT_S
@@ -117,6 +122,7 @@ class Pipeline:
             for place, lane in self._lanes.items()
             if lane.next_offset is not None
         }
+        self._states = {place: lane.state for place, lane in self._lanes.items()}
         if now >= self._commit_at:
             self._commit_at = now + _COMMIT_EVERY_S
             moved = {
@@ -132,8 +138,14 @@ class Pipeline:
         return [lane.task for lane in self._lanes.values() if lane.task is not None]
 
     def _finish(self) -> None:
-        """Let what the threads do end: a batch that is not applied is read again by its next owner."""
+        """Let what the threads do end: a batch that is not applied is read again by its next owner.
+
+        The group hears of it before we leave, so that who watches its lag sees what is really left.
+        """
+        _log.info("draining", batches=len(self._tasks()), within_s=_FINISH_WITHIN_S)
         wait(self._tasks(), timeout=_FINISH_WITHIN_S)
+        self._commit_at = 0.0
+        self._note_positions(time.monotonic())
         self._workers.shutdown(wait=False, cancel_futures=True)
         for place in list(self._lanes):
             self._forget(place)

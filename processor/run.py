@@ -9,7 +9,8 @@ import structlog
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from analytics.metrics import serve_metrics
+from analytics import tracing
+from analytics.endpoints import serve_endpoints
 from analytics.store.checks import check_schema
 from analytics.store.pool import Pool
 from processor.apply import Stores
@@ -26,7 +27,9 @@ from processor.selftest import prove_guards
 from processor.settings import ProcessorSettings
 from processor.source import Source
 from processor.topics import Topic, describe_topic, describe_topics
+from processor.vitals import COUNTING, Vitals
 
+_PROGRAM: Final = "analytics-processor"  # as Chronoverse calls it in its traces
 _STORE_TIMEOUT_S: Final = 60.0  # well below max.poll.interval.ms
 _FILTERS_BYTES: Final = 64 << 20  # of all partitions together
 _LARGEST_FILTER_BYTES: Final = 8 << 20
@@ -47,10 +50,15 @@ class Processor:
         self._columns = Pool(settings, size=size, timeout_s=_STORE_TIMEOUT_S, numpy=True)
         self._admin = AdminClient(admin_config(settings))
         self._topics: Mapping[str, Lineage] = {}
-        serve_metrics(settings.metrics_port)
+        self._vitals = Vitals(settings.processor_stale_after)
+        serve_endpoints(
+            settings.metrics_port, live=self._vitals.live_problems, ready=self._vitals.ready_problems
+        )
+        tracing.begin(settings, _PROGRAM)
 
     def prepare(self) -> None:
         """Check what exactly-once rests on. Raises Retryable when something is away, Stop when it is wrong."""
+        self._vitals.note(COUNTING)
         with self._plain.lend(_STORE_TIMEOUT_S) as connection:
             check_schema(
                 connection, min_deduplication_window=self._settings.processor_min_deduplication_window
@@ -64,21 +72,32 @@ class Processor:
         source = Source(self._settings)
         pipeline = self._pipeline(source)
         freshness = FreshnessReporter(
-            self._admin, self._plain, self._topics, pipeline.positions, horizon_ms=self._settings.horizon_ms
+            self._admin,
+            self._plain,
+            self._topics,
+            pipeline.positions,
+            horizon_ms=self._settings.horizon_ms,
+            vitals=self._vitals,
         )
         freshness.start()
         audit = BackgroundAudit(self._settings)
         audit.start()
         _log.info("running", group=self._settings.kafka_consumer_group)
+        self._vitals.running(stop, pipeline.states)
         try:
-            pipeline.run(stop, freshness.require_no_failure)
+            pipeline.run(stop, lambda: self._turned(freshness))
         finally:
             source.close()
             audit.stop()
             freshness.stop()
             self._plain.close()
             self._columns.close()
+            tracing.end()
         _log.info("stopped")
+
+    def _turned(self, freshness: FreshnessReporter) -> None:
+        self._vitals.note(COUNTING)
+        freshness.require_no_failure()
 
     def _pipeline(self, source: Source) -> Pipeline:
         settings = self._settings

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from analytics.settings import Addresses, GoDuration, Settings
 from analytics.store.migrate import DEDUPLICATION_WINDOW
+from analytics.tls_files import TlsFiles
 
 ROWS_PER_RECORD: Final = 6
 """An event becomes at most so many rows: total, day and quarter hour, each of the workflow and of the user.
@@ -44,17 +45,22 @@ class ProcessorSettings(Settings):
     processor_min_deduplication_window: Annotated[int, Field(ge=1)] = DEDUPLICATION_WINDOW
     processor_growth_grace: GoDuration = 600.0
     processor_max_malformed_share: Annotated[float, Field(ge=0, le=1)] = LARGEST_MALFORMED_SHARE
+    processor_stale_after: GoDuration = 30.0
     processor_workers: Annotated[int, Field(ge=1, le=64)] = 2
 
+    def kafka_tls(self) -> TlsFiles:
+        """Return the files of the connections to Kafka."""
+        return TlsFiles(
+            "KAFKA_TLS", self.kafka_tls_ca_file, self.kafka_tls_cert_file, self.kafka_tls_key_file
+        )
+
+    def client_tls(self) -> list[TlsFiles]:
+        """See Settings."""
+        return super().client_tls() + ([self.kafka_tls()] if self.kafka_tls_enabled else [])
+
     @model_validator(mode="after")
-    def _require_tls_files(self) -> Self:
-        problems = []
-        if self.kafka_tls_enabled and self.kafka_tls_ca_file is None:
-            problems.append("KAFKA_TLS_ENABLED needs KAFKA_TLS_CA_FILE")
-        if (self.kafka_tls_cert_file is None) != (self.kafka_tls_key_file is None):
-            problems.append("KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE go together")
-        if problems:
-            raise ValueError("; ".join(problems))
+    def _require_kafka_tls_files(self) -> Self:
+        self.kafka_tls().require_for_client(enabled=self.kafka_tls_enabled)
         return self
 
     @property

@@ -19,6 +19,7 @@ _CONFIG: Final = """<clickhouse>
     <listen_host>{host}</listen_host>
     <memory_worker_period_ms>500</memory_worker_period_ms>
     <background_distributed_schedule_pool_size>4</background_distributed_schedule_pool_size>
+{more}
 </clickhouse>
 """
 
@@ -37,11 +38,13 @@ def local_settings(address: str, database: str) -> Settings:
 class LocalClickHouse(LocalServer):
     """One ClickHouse server with all its files in `data_dir`; the user `default` needs no password.
 
-    `start()` after `stop()` or `kill()` goes on with the same port and the same data.
+    `start()` after `stop()` or `kill()` goes on with the same port and the same data. `config`: more of the server's
+    configuration, as XML.
     """
 
-    def __init__(self, data_dir: Path, port: int = 0, *, log: Path | None = None) -> None:
+    def __init__(self, data_dir: Path, port: int = 0, *, log: Path | None = None, config: str = "") -> None:
         super().__init__(port)
+        self._config = config
         self._dir = data_dir.absolute()
         self._log = log or self._dir / "clickhouse.log"
         self._port_file = self._dir / "port.txt"
@@ -50,7 +53,7 @@ class LocalClickHouse(LocalServer):
         home = self._dir / "home"
         config = home / ".clickhouse-local" / "config.xml"
         config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(_CONFIG.format(port=self.port, host=LOCALHOST))
+        config.write_text(_CONFIG.format(port=self.port, host=LOCALHOST, more=self._config))
         self._port_file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "sandbox.engine", str(self._dir / "data"), str(self._port_file)]
         return ChildProcess("ClickHouse", command, self._log, environment={"HOME": str(home)})

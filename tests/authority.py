@@ -1,6 +1,7 @@
 """Certificates for tests."""
 
 import datetime
+import ipaddress
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -10,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """A certificate authority that signs certificates for localhost; its own one is in ca.crt."""
+    """A certificate authority that signs certificates for localhost and 127.0.0.1; its own one is in ca.crt."""
 
     def __init__(self, folder, name):
         self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
@@ -20,27 +21,31 @@ class Authority:
             self._sign(self._name, self._key.public_key(), authority=True).public_bytes(Encoding.PEM)
         )
 
-    def _sign(self, subject, public_key, *, authority=False):
+    def _sign(self, subject, public_key, *, authority=False, days=(0, 1)):
         now = datetime.datetime.now(datetime.UTC)
+        begins, ends = (now + datetime.timedelta(day) for day in days)
         builder = x509.CertificateBuilder(
             self._name,
             subject,
             public_key,
             x509.random_serial_number(),
-            now,
-            now + datetime.timedelta(days=1),
+            begins,
+            ends,
         )
         builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         builder = builder.add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+            x509.SubjectAlternativeName(
+                [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            ),
+            critical=False,
         )
         return builder.sign(self._key, hashes.SHA256())
 
-    def issue(self, name):
-        """Write name.crt and name.key; return both paths."""
+    def issue(self, name, *, days=(0, 1)):
+        """Write name.crt and name.key, valid from and until so many days from now; return both paths."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         crt, pem = self._folder / f"{name}.crt", self._folder / f"{name}.key"
-        crt.write_bytes(self._sign(subject, key.public_key()).public_bytes(Encoding.PEM))
+        crt.write_bytes(self._sign(subject, key.public_key(), days=days).public_bytes(Encoding.PEM))
         pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return crt, pem

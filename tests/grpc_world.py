@@ -13,9 +13,11 @@ from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
 from analytics.auth import Identify, TokenVerifier
+from analytics.errors import StoreUnavailable
 from analytics.lookups import Lookups
 from analytics.model import ALL_WORKFLOWS, Totals, WorkflowKey
 from analytics.server import AnalyticsServer
+from analytics.service import Backends
 from analytics.settings import ServiceSettings
 
 KEY = Ed25519PrivateKey.generate()
@@ -73,6 +75,23 @@ class FailingLookups:
         raise self._error
 
 
+class NoReads:
+    """In place of the reads about ranges: a store that cannot be reached."""
+
+    async def run(self, read: Any, within_s: float) -> Any:
+        raise StoreUnavailable("no store in this test")
+
+    async def extent(self, user_id: UUID, within_s: float) -> Any:
+        raise StoreUnavailable("no store in this test")
+
+
+def backends(
+    lookups: Lookups, *, as_of_ms: int | None = None, reads: Any = None, topics: Any = ()
+) -> Backends:
+    """What a server answers from."""
+    return Backends(lookups, reads or NoReads(), lambda: as_of_ms, lambda: topics)
+
+
 def service_settings(**changes: object) -> ServiceSettings:
     """Settings of a server on a free port of 127.0.0.1."""
     return ServiceSettings(**{"grpc_host": "127.0.0.1", "grpc_port": 0, "grpc_drain_timeout": 0.5} | changes)
@@ -80,11 +99,17 @@ def service_settings(**changes: object) -> ServiceSettings:
 
 @asynccontextmanager
 async def serving(
-    lookups: Lookups, *, as_of_ms: int | None = None, identify: Identify | None = None, **settings: object
+    lookups: Lookups,
+    *,
+    as_of_ms: int | None = None,
+    identify: Identify | None = None,
+    reads: Any = None,
+    **settings: object,
 ) -> AsyncIterator[str]:
     """Run a server over the lookups; yields its address."""
     identify = identify or TokenVerifier(KEY.public_key())
-    server = AnalyticsServer(service_settings(**settings), lookups, lambda: as_of_ms, identify)
+    behind = backends(lookups, as_of_ms=as_of_ms, reads=reads)
+    server = AnalyticsServer(service_settings(**settings), behind, identify)
     await server.start()
     try:
         yield f"127.0.0.1:{server.port}"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import click
+from grpc import StatusCode
 
 from analytics import exit_codes
 from analytics.cli.connection import Connection
@@ -51,6 +52,8 @@ def words(error: ClientError, connection: Connection) -> str:
     """Return what the service said with its reason; without one there was no service that answered."""
     if isinstance(error, Misconfigured):
         return f"{_option(error.setting)}: {error.problem}"
+    if isinstance(error, CallFailed) and error.code is StatusCode.UNIMPLEMENTED:
+        return f"the service at {connection.address} is older than this command: it cannot answer it (UNIMPLEMENTED)"
     if not isinstance(error, CallFailed) or not error.reason:
         code = f" ({error.code.name})" if isinstance(error, CallFailed) else ""
         return f"no answer from {connection.address}: {error}{code}"

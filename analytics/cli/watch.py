@@ -1,11 +1,13 @@
-"""Ask again and again, and show what changes: what the command `watch` does."""
+"""Show what changes: what `watch` does. One user's summary is streamed, anything else asked for again and again."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
+from grpc import StatusCode
 from rich.console import Console
 from rich.live import Live
 
@@ -13,12 +15,40 @@ from analytics.cli import words
 from analytics.cli.connection import Connection
 from analytics.cli.endings import explained
 from analytics.cli.lines import json_line, plain_line
+from analytics.cli.options import Terms, When, Which
+from analytics.cli.questions import summary_request
 from analytics.cli.samples import Row, Sample, next_row
 from analytics.cli.subjects import Subject, parse_target, subject_of
 from analytics.cli.tables import watch_screen
-from analytics.client import AnalyticsClient, NotFound, TryLater
+from analytics.cli.watch_stream import Look, show_steps, steps
+from analytics.client import AnalyticsClient, NotFound, ServiceFailed, TryLater
 
 Show = Callable[[Sequence[Row]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is watched of one user."""
+
+    when: When
+    which: Which
+    terms: Terms
+    ranks: tuple[float, ...]
+
+    @property
+    def is_said(self) -> bool:
+        """Whether it is more than totals of all time."""
+        return bool(
+            self.when.start or self.when.end or self.which != Which() or self.terms != Terms() or self.ranks
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How often, and after how many rounds it ends; None: never."""
+
+    interval_s: float
+    count: int | None
 
 
 class Watcher:
@@ -47,15 +77,41 @@ class Watcher:
             return Sample(at_s, asked_at, error=error)
 
 
-def watch(
-    connection: Connection, targets: Sequence[str], *, interval_s: float, count: int | None, as_json: bool
-) -> None:
-    """Show the totals of the targets every interval, `count` times, or until Ctrl-C."""
+def watch(connection: Connection, targets: Sequence[str], asked: Asked, *, pace: Pace, as_json: bool) -> None:
+    """Show totals of the targets, or the summary of one user, until Ctrl-C or for so many rounds."""
     with suppress(KeyboardInterrupt), explained(connection), connection.client() as client:
         subjects = [parse_target(connection, one) for one in targets] or [subject_of(connection, None)]
-        with _lines(as_json) if as_json or not Console().is_terminal else _screen(connection) as show:
-            for rows in _polls(Watcher(client, subjects), interval_s, count):
-                show(rows)
+        is_one_user = len(subjects) == 1 and subjects[0].workflow_id is None
+        if asked.is_said and not is_one_user:
+            raise click.UsageError(
+                "options of a range, a filter or a comparison are for one user, not for more targets"
+            )
+        if not is_one_user or not _streams(connection, client, subjects[0], asked, pace, as_json):
+            with _lines(as_json) if as_json or not Console().is_terminal else _screen(connection) as show:
+                for rows in _polls(Watcher(client, subjects), pace.interval_s, pace.count):
+                    show(rows)
+
+
+def _streams(
+    connection: Connection,
+    client: AnalyticsClient,
+    subject: Subject,
+    asked: Asked,
+    pace: Pace,
+    as_json: bool,
+) -> bool:
+    """Show what the service sends; False: it is an older one, which has to be asked again and again."""
+    question = summary_request(
+        subject.user_id, (asked.when, asked.which, asked.terms), asked.ranks, datetime.now(UTC)
+    )
+    look = Look(as_json=as_json, whole=asked.is_said, zone=asked.when.zone)
+    try:
+        show_steps(steps(client, subject, question, pace.interval_s), look, connection.address, pace.count)
+    except ServiceFailed as error:
+        if error.code is not StatusCode.UNIMPLEMENTED or asked.is_said:
+            raise
+        return False
+    return True
 
 
 def _polls(watcher: Watcher, interval_s: float, count: int | None) -> Iterator[list[Row]]:

@@ -1,6 +1,6 @@
 """Numbers, durations and ages in words for a person. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from analytics.client import Freshness
@@ -36,17 +36,17 @@ def rate(per_second: float | None, unit: str = "") -> str:
     return "" if per_second is None else f"{per_second:+,.1f}{unit}/s"
 
 
-def moment(time: datetime) -> str:
-    """Return a time to the second, in UTC."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+def moment(time: datetime, zone: tzinfo = UTC) -> str:
+    """Return a time to the second, in a zone."""
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
-def freshness(told: Freshness | None) -> str:
+def freshness(told: Freshness | None, zone: tzinfo = UTC) -> str:
     """Return `as of …, 1.2 s old`, with STALE behind it when the service says so."""
     if told is None:
         return "how old they are, the service does not tell"
     if told.as_of is None or told.age is None:
         words = "as of an unknown time"
     else:
-        words = f"as of {moment(told.as_of)}, {age(told.age)} old"
+        words = f"as of {moment(told.as_of, zone)}, {age(told.age)} old"
     return f"{words}, STALE" if told.stale else words

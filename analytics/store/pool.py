@@ -17,14 +17,16 @@ from clickhouse_driver import errors as driver_errors
 
 from analytics.errors import Retryable, StoreTimeout, StoreUnavailable
 from analytics.settings import Settings
+from analytics.store.statements import observed, summary
 
 CLIENT_NAME = "chronoverse-analytics"
 
 # Server error codes after which the same statement may succeed: the server is overloaded, starting or stopping, lacks
-# memory or disk, or an operator holds it back (a quota, a table that is read only).
+# memory or disk, or an operator holds it back (a quota, a table that is read only, a right that is missing, a password
+# that was changed).
 _TIMEOUT_CODES = frozenset({159, 160, 209})  # TIMEOUT_EXCEEDED, TOO_SLOW, SOCKET_TIMEOUT
 _UNAVAILABLE_CODES = frozenset({
-    3, 173, 201, 202, 210, 236, 241, 242, 243, 252, 394, 425, 439, 733, 774, 999,
+    3, 173, 201, 202, 210, 236, 241, 242, 243, 252, 394, 425, 439, 497, 516, 733, 774, 999,
 })  # fmt: skip
 _OF_THE_SYSTEM = "DB::ErrnoException"  # no space in the middle of a file, too many open ones: many codes
 
@@ -90,17 +92,21 @@ class Connection:
         connection.ping = lambda: time.monotonic() - self._answered_at < trusted_for_s or ping()
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        with _driver_errors():
+    def _speaking(self, statement: str) -> Iterator[None]:
+        with observed(statement), _driver_errors():
             yield
         self._answered_at = time.monotonic()
 
     def open(self) -> None:
         """Connect unless that is done; for the time for which it is trusted, the next statement does not connect anew."""
-        with self._speaking():
-            connection = self._client.connection
-            if not (connection.connected and connection.ping()):
-                connection.connect()
+        connection = self._client.connection
+        with _driver_errors():
+            is_open = connection.connected and connection.ping()
+        if is_open:
+            self._answered_at = time.monotonic()
+            return
+        with self._speaking("CONNECT"):
+            connection.connect()
 
     def query(
         self,
@@ -110,7 +116,7 @@ class Connection:
         settings: Mapping[str, object] | None = None,
     ) -> list[tuple[Any, ...]]:
         """Run a statement with `%(name)s` parameters, quoted by the driver, and return its rows."""
-        with self._speaking():
+        with self._speaking(summary(sql)):
             rows: list[tuple[Any, ...]] = self._client.execute(sql, parameters, settings=_reading(settings))
         return rows
 
@@ -119,7 +125,7 @@ class Connection:
     ) -> list[tuple[Any, ...]]:
         """Run a query that reads a table sent along with it, and return its rows. Not with `numpy=True`."""
         external = {"name": table.name, "structure": list(table.columns.items()), "data": table.rows}
-        with self._speaking():
+        with self._speaking(summary(sql)):
             rows: list[tuple[Any, ...]] = self._client.execute(
                 sql, parameters, external_tables=[external], settings=_reading(None)
             )
@@ -133,7 +139,7 @@ class Connection:
         settings: Mapping[str, object] | None = None,
     ) -> list[Any]:
         """Run a query and return its columns; an empty list when there is no row."""
-        with self._speaking():
+        with self._speaking(summary(sql)):
             columns: list[Any] = self._client.execute(
                 sql, parameters, settings=_reading(settings), columnar=True
             )
@@ -141,7 +147,7 @@ class Connection:
 
     def iterate(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[Any]]:
         """Yield a large result block by block, as columns."""
-        with self._speaking():
+        with self._speaking(summary(sql)):
             blocks = self._client.execute_iter(sql, parameters, columnar=True)
             yield from blocks
 
@@ -149,7 +155,7 @@ class Connection:
         self, sql: str, columns: Sequence[Any], *, settings: Mapping[str, object] | None = None
     ) -> None:
         """Send columns of equal length to an INSERT statement. Retry only what is harmless to write twice."""
-        with self._speaking():
+        with self._speaking(summary(sql)):
             self._client.execute(sql, columns, columnar=True, settings=settings)
 
     def interrupt(self) -> None:
@@ -214,6 +220,12 @@ def _text(path: object) -> str | None:
     return None if path is None else str(path)
 
 
+def _words(error: Exception) -> str:
+    """Return what the driver says of a connection, such as why TLS failed; else the kind of error."""
+    words = getattr(error, "message", None)
+    return str(words) if words else type(error).__name__
+
+
 @contextmanager
 def _driver_errors() -> Iterator[None]:
     """Turn every error of the driver into one of ours. Messages of the server lose their stack traces."""
@@ -229,6 +241,6 @@ def _driver_errors() -> Iterator[None]:
     except (TimeoutError, driver_errors.SocketTimeoutError) as error:
         raise StoreTimeout("ClickHouse did not answer in time") from error
     except (driver_errors.NetworkError, EOFError, OSError) as error:
-        raise StoreUnavailable(f"ClickHouse cannot be reached: {type(error).__name__}") from error
+        raise StoreUnavailable(f"ClickHouse cannot be reached: {_words(error)}") from error
     except driver_errors.Error as error:
         raise StoreUnavailable(f"the conversation with ClickHouse broke: {type(error).__name__}") from error

@@ -215,6 +215,7 @@ class Decoded:
     skipped: Counter[str] = field(default_factory=Counter)
     records: int = 0
     value_bytes: int = 0  # and what malformed records hold besides
+    origins: list[str] = field(default_factory=list)  # `traceparent` headers, while traces are made
 
     def fact(self, user: int, workflow: int, time_ms: int) -> Facts:
         """Return the facts of a workflow, to be added to."""

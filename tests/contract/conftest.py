@@ -23,9 +23,13 @@ from tests.grpc_world import (
     FakeLookups,
     serving,
 )
+from tests.insights_calls import Asking, asking
 from tests.processor_world import fresh_database, pools
 
 NIL = UUID(int=0)
+AS_OF_S = 1_795_000_000  # 2026-11-18T11:06:40Z
+"""Every event published before is counted, says the service of `insights`."""
+
 _COLUMNS = "resolution, user_id, workflow_id, bucket_start, workflows, jobs, execution_seconds, log_lines"
 _INSERT = f"INSERT INTO analytics ({_COLUMNS}) VALUES"
 
@@ -94,3 +98,10 @@ async def channel(address: str) -> AsyncIterator[aio.Channel]:
 def stub(channel: aio.Channel) -> Callable[..., object]:
     """The stub that a Python caller uses."""
     return AnalyticsServiceStub(channel)
+
+
+@pytest.fixture(scope="module")
+def insights(clickhouse: LocalClickHouse) -> Iterator[Asking]:
+    """A service about ranges over a database that the tests of a module share: each of them has users of its own."""
+    with asking(fresh_database(clickhouse.address), as_of_s=AS_OF_S) as one:
+        yield one

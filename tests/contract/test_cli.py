@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from analytics.__main__ import main
 from analytics.analytics_pb2 import DESCRIPTOR
 from analytics.errors import Overloaded
-from analytics.model import Totals
+from analytics.model import Totals, WorkflowKey
 from sandbox.ports import free_port
 from tests.authority import Authority
 from tests.client_world import FailsAtFirst, known, service
@@ -75,7 +75,7 @@ def test_an_admin_reads_anybody(address):
 def test_the_totals_have_the_names_of_the_contract(address):
     """A script may go from grpcurl to this program and back."""
     (found,) = objects(run(address, "user", "--json"))
-    for method in SERVICE.methods:
+    for method in (SERVICE.methods_by_name[f"Get{name}Analytics"] for name in ("User", "Workflow")):
         totals = {field.name for field in method.output_type.fields if field.name.startswith("total_")}
         assert totals <= set(found)
 
@@ -143,7 +143,7 @@ def test_tls(tmp_path, arguments):
     assert told.exit_code == 0, told.stderr
 
 
-# --- watch ---
+# --- watch: of one user it streams, see tests/unit/test_cli_watch.py ---
 
 
 def test_watch_asks_for_each_target_in_each_round(address):
@@ -152,11 +152,6 @@ def test_watch_asks_for_each_target_in_each_round(address):
     )
     assert [(one["workflow_id"], one["total_jobs"]) for one in found] == [(None, 30), (str(WORKFLOW), 12)] * 2
     assert found[0]["asked_at"] < found[2]["asked_at"]
-
-
-def test_watch_without_targets_is_of_the_tokens_user(address):
-    (found,) = objects(run(address, "watch", "--json", "--count", 1))
-    assert found["user_id"] == str(USER)
 
 
 def test_watch_in_words_shows_changes():
@@ -169,16 +164,18 @@ def test_watch_in_words_shows_changes():
 
 
 def test_in_a_terminal_watch_draws_a_table(address):
-    told = run(address, "watch", USER, "--count", 1, FORCE_COLOR="1", COLUMNS="120")
+    told = run(address, "watch", f"/{WORKFLOW}", "--count", 1, FORCE_COLOR="1", COLUMNS="120")
     assert told.exit_code == 0
-    assert str(USER) in told.stdout
+    assert str(WORKFLOW) in told.stdout
     assert "Ctrl-C ends" in told.stdout
 
 
 def test_watch_waits_for_a_service_that_cannot_answer_now():
     """Five failures: one round with its three retries, and the begin of the next."""
     with service(FailsAtFirst(*[Overloaded("too many", retry_after_s=1)] * 5)) as address:
-        first, second = objects(run(address, "watch", "--json", "--count", 2, "--interval", "1ms"))
+        first, second = objects(
+            run(address, "watch", f"/{WORKFLOW}", "--json", "--count", 2, "--interval", "1ms")
+        )
     assert first["error"]["reason"] == "OVERLOADED"
     assert second["total_jobs"] == 0
 
@@ -189,16 +186,16 @@ def test_watch_waits_for_what_is_not_counted_yet(address):
 
 
 def test_watch_ends_where_waiting_does_not_help(address):
-    told = run(address, "watch", STRANGER)
+    told = run(address, "watch", f"{STRANGER}/{WORKFLOW}")
     assert (told.exit_code, "(PERMISSION_DENIED)" in told.stderr) == (77, True)
 
 
 def test_ctrl_c_ends_watch_with_0():
     lookups = known()
-    lookups.users[USER] = Totals(jobs=7)
+    lookups.workflows[WorkflowKey(USER, WORKFLOW)] = Totals(jobs=7)
     with service(lookups) as address:
         environment = os.environ | {"ANALYTICS_ADDRESS": address, "ANALYTICS_TOKEN": token()}
-        command = [sys.executable, "-m", "analytics", "watch", "--interval", "10ms"]
+        command = [sys.executable, "-m", "analytics", "watch", f"/{WORKFLOW}", "--interval", "10ms"]
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as program:

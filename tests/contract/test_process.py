@@ -1,6 +1,7 @@
 """The program as an operator sees it: log, exit codes, drain."""
 
 import asyncio
+import http.client
 import json
 import os
 import signal
@@ -19,8 +20,9 @@ from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from analytics.auth import allow_everyone
 from analytics.errors import CannotListen
 from analytics.server import AnalyticsServer
+from tests.collector import TRACE_ID, TRACEPARENT, collecting
 from tests.eventually import eventually
-from tests.grpc_world import KEY, USER, USER_TOTALS, FakeLookups, metadata, service_settings, token
+from tests.grpc_world import KEY, USER, USER_TOTALS, FakeLookups, backends, metadata, service_settings, token
 
 ASK = pb.GetUserAnalyticsRequest(user_id=str(USER))
 
@@ -94,12 +96,48 @@ def test_tokens_stay_out_of_the_log(program):
     assert not any(part in log for bearer in bearers for part in bearer.split(".")[1:])
 
 
+def test_a_trace_goes_on_in_the_program_and_in_its_log(tmp_path):
+    """The span of a call that failed, and the log line about it, have the trace id that the caller sent."""
+    told = [*metadata(), ("traceparent", TRACEPARENT)]
+    with collecting() as collector:
+        program = Program(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
+        with grpc.insecure_channel(f"127.0.0.1:{program.port()}") as channel, pytest.raises(grpc.RpcError):
+            AnalyticsServiceStub(channel).GetUserAnalytics(ASK, metadata=told)
+        program.process.terminate()
+        assert program.process.wait(10) == 0
+    (span,) = collector.named("analytics.AnalyticsService/GetUserAnalytics")
+    (line,) = [event for event in program.events() if event["event"] == "store_failed"]
+    assert (span.program, span.trace_id) == ("analytics-service", TRACE_ID)
+    assert (line["trace_id"], line["span_id"]) == (TRACE_ID, span.span_id)
+
+
+def test_it_says_on_its_metrics_port_why_it_is_not_ready(tmp_path):
+    """Without ClickHouse it lives and serves, but is not ready."""
+    program = Program(tmp_path, METRICS_PORT="0")
+    try:
+        program.port()
+        (port,) = [event["port"] for event in program.events() if event["event"] == "metrics_served"]
+
+        def said(path):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+        eventually(lambda: "ClickHouse does not answer" in said("/ready")[1])
+        assert said("/ready")[0] == 503
+        assert said("/live")[0] == 200
+    finally:
+        program.process.kill()
+        program.process.wait()
+
+
 async def test_taken_port():
     """A port that is taken is said, not shared."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = service_settings(grpc_port=taken.getsockname()[1])
         with pytest.raises(CannotListen):
-            AnalyticsServer(settings, FakeLookups(), lambda: None, allow_everyone)
+            AnalyticsServer(settings, backends(FakeLookups()), allow_everyone)
 
 
 class WaitingLookups(FakeLookups):
@@ -118,7 +156,7 @@ class WaitingLookups(FakeLookups):
 async def test_drain_lets_running_calls_end():
     """During a drain health says NOT_SERVING, and the call that runs is still answered."""
     lookups = WaitingLookups()
-    server = AnalyticsServer(service_settings(grpc_drain_timeout=10), lookups, lambda: None, allow_everyone)
+    server = AnalyticsServer(service_settings(grpc_drain_timeout=10), backends(lookups), allow_everyone)
     await server.start()
     async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(

@@ -12,7 +12,7 @@ from analytics.auth import allow_everyone
 from analytics.server import AnalyticsServer
 from analytics.settings import InvalidSettings
 from tests.authority import Authority
-from tests.grpc_world import FakeLookups, service_settings, serving
+from tests.grpc_world import FakeLookups, backends, service_settings, serving
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_missing_file_is_named(tls, tmp_path):
     """A certificate file that is not there is a matter of settings, named."""
     settings = service_settings(**tls | {"grpc_tls_cert_file": tmp_path / "absent"})
     with pytest.raises(InvalidSettings, match="GRPC_TLS_CERT_FILE"):
-        AnalyticsServer(settings, FakeLookups(), lambda: None, allow_everyone)
+        AnalyticsServer(settings, backends(FakeLookups()), allow_everyone)
 
 
 async def handshake(authority, tls, version):

@@ -1,6 +1,5 @@
 import pytest
 
-from analytics.analytics_pb2 import Freshness
 from analytics.answers import (
     Standing,
     freshness_answer,
@@ -9,6 +8,7 @@ from analytics.answers import (
     user_answer,
     workflow_answer,
 )
+from analytics.freshness_pb2 import Freshness
 from analytics.model import Totals, WorkflowKey
 from tests.grpc_world import USER, WORKFLOW
 

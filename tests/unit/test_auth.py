@@ -3,7 +3,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from analytics.auth import Caller, TokenVerifier, load_public_key
+from analytics.auth import TokenVerifier, load_public_key
 from analytics.errors import InvalidToken, MissingCredentials, PermissionDenied
 from analytics.settings import InvalidSettings
 from tests.grpc_world import KEY, NO_CLAIM, STRANGER, USER, metadata, token
@@ -19,7 +19,13 @@ def token_at(subject=USER, **changes):
 
 def test_user_token_names_its_user():
     """The claim sub says whose data a user's token reads."""
-    assert identify(metadata(token_at())) == Caller(reads_everything=False, user_id=USER)
+    found = identify(metadata(token_at()))
+    assert (found.reads_everything, found.user_id) == (False, USER)
+
+
+def test_the_caller_is_known_until_the_token_expires():
+    """Streams end before."""
+    assert identify(metadata(token_at())).expires_at_s == NOW + 900
 
 
 def test_user_token_reads_only_its_user():

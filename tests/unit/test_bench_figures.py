@@ -154,8 +154,8 @@ def test_the_noise_of_a_whole_run_is_the_median_of_what_others_took() -> None:
     assert median_taken([a_row("a", {"per_s": 1.0})]) is None
 
 
-def test_there_are_four_parts() -> None:
-    assert PARTS == ("ingest", "latency", "queries", "flatness")
+def test_there_are_five_parts() -> None:
+    assert PARTS == ("ingest", "latency", "queries", "insights", "flatness")
 
 
 def test_one_answer_tells_of_all_events_of_a_lane_that_it_has() -> None:

@@ -15,8 +15,9 @@ from grpc_status import rpc_status
 
 from analytics import analytics_pb2 as pb
 from analytics import client as api
-from analytics import interceptors
+from analytics import verdicts
 from analytics.client import errors
+from analytics.freshness_pb2 import Freshness
 from tests.grpc_world import USER, WORKFLOW
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AnalyticsService"]
@@ -143,7 +144,7 @@ def test_user_totals(world):
         total_jobs=30,
         total_joblogs=1000,
         total_job_execution_duration=2**64 - 1,
-        freshness=pb.Freshness(
+        freshness=Freshness(
             as_of_time=datetime(2026, 11, 24, 15, 57, 24, 708_000, UTC),
             age=timedelta(seconds=1.2),
             stale=False,
@@ -181,7 +182,7 @@ def test_workflow_totals_of_an_older_service(world):
 
 
 def test_an_unknown_age_is_none(world):
-    _, _, result = world.asked(ask_user, pb.GetUserAnalyticsResponse(freshness=pb.Freshness(stale=True)))
+    _, _, result = world.asked(ask_user, pb.GetUserAnalyticsResponse(freshness=Freshness(stale=True)))
     assert result.result(10).freshness == api.Freshness(as_of=None, age=None, stale=True)
 
 
@@ -219,8 +220,8 @@ def test_every_reason_of_the_service_is_tried_above():
         mark.args[1] for mark in test_every_status_has_its_error.pytestmark if mark.name == "parametrize"
     ]
     tried = {(code, reason) for code, reason, _ in table}
-    assert {(verdict.code, verdict.reason) for verdict in interceptors.VERDICTS.values()} <= tried
-    assert errors.DOMAIN == interceptors.DOMAIN
+    assert {(verdict.code, verdict.reason) for verdict in verdicts.VERDICTS.values()} <= tried
+    assert errors.DOMAIN == verdicts.DOMAIN
 
 
 def test_an_invalid_field_is_named_with_its_rule(world):

@@ -30,13 +30,15 @@ PROGRAMS = {
 KINDS = {"migrate": Settings, "processor": ProcessorSettings, "service": ServiceSettings}
 LONG_RUNNING = ("processor", "service")
 
-PINNED = re.compile(r"[\w./-]+:\d+\.\d+[\w.-]*")
+PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+[\w.-]*")
 EACH_OF_OURS = pytest.mark.parametrize("name", OURS)
 
 
 def interpolated(text: object) -> str:
     """A value as compose fills it in: defaults, and a word for what has none."""
-    return re.sub(r"\$\{\w+:(?:-([^}]*)|\?[^}]*)\}", lambda found: found[1] or "given", str(text))
+    return re.sub(
+        r"\$\{\w+:(?:-([^}]*)|\?[^}]*)\}", lambda found: "given" if found[1] is None else found[1], str(text)
+    )
 
 
 def test_our_programs_are_there():

@@ -10,7 +10,9 @@ from click import Option
 from analytics.analytics_pb2 import DESCRIPTOR
 from analytics.cli.commands import user, watch, workflow
 from analytics.cli.objects import KEYS
+from analytics.cli.range_commands import COMMANDS as RANGE_COMMANDS
 from analytics.settings import ServiceSettings, Settings, load
+from analytics.store.users import UserSettings
 from processor.importing.settings import ImportSettings
 from processor.settings import ProcessorSettings
 
@@ -68,6 +70,15 @@ def test_the_defaults_are_the_real_ones(monkeypatch, title, kind, inherited):
         assert getattr(settings, name.lower()) == kind.model_fields[name.lower()].default, name
 
 
+def test_the_settings_of_create_users_are_in_their_table():
+    """They have no defaults: all are required."""
+    own = {
+        name: field for name, field in UserSettings.model_fields.items() if name not in Settings.model_fields
+    }
+    assert documented("Users of ClickHouse") == {name.upper(): "" for name in own}
+    assert all(field.is_required() for field in own.values())
+
+
 @EACH_PAGE
 def test_every_make_target_named_exists(page):
     """`make something` in a page is a target of the Makefile."""
@@ -121,7 +132,7 @@ def test_the_settings_of_commands_that_ask_are_their_options():
     assert {name: default for name, default in table.items() if default} == {
         name: option.default for name, option in options.items() if isinstance(option.default, str)
     }
-    for command in (workflow, watch):
+    for command in (workflow, watch, *RANGE_COMMANDS):
         assert set(options) <= {option.envvar for option in command.params}
 
 

@@ -5,7 +5,7 @@ from google.rpc import error_details_pb2
 from grpc import StatusCode
 
 from analytics import errors
-from analytics.interceptors import VERDICTS, status_of, verdict_on
+from analytics.verdicts import VERDICTS, status_of, verdict_on
 
 
 def leaves(kind):

@@ -1,0 +1,1 @@
+"""Numbers over ranges of time: what is asked, which rows hold it, and what is answered."""

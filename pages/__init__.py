@@ -1,0 +1,1 @@
+"""Pages of docs/ that are read from the code. `make docs` writes them; a test says when one is stale."""
