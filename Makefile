@@ -10,7 +10,7 @@ BESIDE_EACH_OTHER := --numprocesses $(TEST_WORKERS) --dist worksteal # tests on 
 DATA ?= run
 PACKAGES := analytics processor sandbox
 
-.PHONY: bench docs fix help setup run test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
+.PHONY: bench docs fix help setup run wheel test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,7 @@ format:
 
 lint:
 	$(BIN)/ruff check .
+	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/buf lint proto
 	$(BIN)/buf breaking proto --against tests/data/frozen # what other services compiled in
 
@@ -90,6 +91,9 @@ proto-check: setup ## fail when the stubs are stale
 	  $(PROTOC) --python_out=$$fresh --pyi_out=$$fresh --grpc_python_out=$$fresh && \
 	  for file in $$fresh/analytics/*; do cmp "$$file" analytics/$$(basename $$file) || \
 	    { echo "stubs are stale: run make proto"; exit 1; }; done
+
+wheel: setup ## build the wheel into dist/: service, processor, client, typed stubs, and the local stack
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 fix: setup ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix-only --quiet .

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Create Chronoverse's topics, and ours for malformed records, on the broker named by the argument (host:port).
-# A topic that exists stays as it is. On a cluster of several brokers, set REPLICATION_FACTOR.
+# A topic that exists stays as it is. On a cluster of several brokers, set REPLICATION_FACTOR; for a broker with TLS,
+# KAFKA_COMMAND_CONFIG to a file of properties.
 set -eu
 
 BROKER=${1:?"host:port of a broker"}
@@ -12,7 +13,7 @@ HOUR_MS=3600000
 create() { # topic, hours of retention, more settings
     topic=$1 hours=$2
     shift 2
-    "$KAFKA_TOPICS" --bootstrap-server "$BROKER" --create --if-not-exists --topic "$topic" \
+    "$KAFKA_TOPICS" --bootstrap-server "$BROKER" ${KAFKA_COMMAND_CONFIG:+--command-config "$KAFKA_COMMAND_CONFIG"} --create --if-not-exists --topic "$topic" \
         --partitions "$PARTITIONS" --replication-factor "$REPLICATION_FACTOR" \
         --config cleanup.policy=delete --config retention.ms=$((hours * HOUR_MS)) "$@"
 }

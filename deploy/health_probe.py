@@ -1,13 +1,14 @@
 """Ask the gRPC service in this container for its health: exit 0 when it is SERVING, else 1 with the reason.
 
-It reads the service's own settings. With TLS it shows the service's certificate as the client's, which must then
-name `localhost`.
+It speaks the protocol of grpc_health_probe, and reads the service's own settings. With TLS it shows the service's
+certificate as the client's, and expects the name that is in it.
 """
 
 import sys
 from pathlib import Path
 
 import grpc
+from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from analytics.settings import ServiceSettings, load
@@ -36,8 +37,20 @@ def _channel(settings: ServiceSettings) -> grpc.Channel:
     if not settings.grpc_tls_enabled:
         return grpc.insecure_channel(address)
     files = (settings.grpc_tls_ca_file, settings.grpc_tls_key_file, settings.grpc_tls_cert_file)
-    credentials = grpc.ssl_channel_credentials(*(Path(str(file)).read_bytes() for file in files))
-    return grpc.secure_channel(address, credentials)
+    authority, key, certificate = (Path(str(file)).read_bytes() for file in files)
+    credentials = grpc.ssl_channel_credentials(authority, key, certificate)
+    options = [("grpc.ssl_target_name_override", name) for name in _names(certificate)[:1]]
+    return grpc.secure_channel(address, credentials, options)
+
+
+def _names(certificate: bytes) -> list[str]:
+    """Return the names of hosts in a certificate."""
+    extensions = x509.load_pem_x509_certificate(certificate).extensions
+    try:
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return names.get_values_for_type(x509.DNSName)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 
 from analytics.settings import ServiceSettings, Settings, parse_go_duration_s
+from processor.importing.settings import ImportSettings
 from processor.settings import ProcessorSettings
 
 _HEAD: Final = """\
@@ -45,6 +46,12 @@ def settings_page(readme: str) -> str:
             _section("Service", ServiceSettings, ServiceSettings.model_fields.keys() - common, explained),
             _section(
                 "Processor", ProcessorSettings, ProcessorSettings.model_fields.keys() - common, explained
+            ),
+            _section(
+                "Import",
+                ImportSettings,
+                ImportSettings.model_fields.keys() - ProcessorSettings.model_fields.keys(),
+                explained,
             ),
         )
     )
