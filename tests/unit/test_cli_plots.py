@@ -170,6 +170,23 @@ def test_an_svg_of_whole_buckets_explains_no_hatching(tmp_path):
     assert not {"in progress", "cut by the range"} & texts(tmp_path / "jobs.svg")
 
 
+def test_very_many_bars_are_drawn_as_one_area(tmp_path):
+    long = pb.QueryTimeSeriesResponse(
+        series=[pb.Series(buckets=list(answers.series().series[0].buckets) * 200)]
+    )
+    file.save(frame(by_measure(long, [JOBS])), tmp_path / "jobs.svg", note="")
+    assert (tmp_path / "jobs.svg").stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "answer", [pb.QueryTimeSeriesResponse(), pb.QueryTimeSeriesResponse(series=[pb.Series()])]
+)
+def test_a_picture_of_nothing_has_its_axes(tmp_path, answer):
+    file.save(frame(by_measure(answer, [JOBS])), tmp_path / "jobs.svg", note="")
+    assert "jobs by day" in texts(tmp_path / "jobs.svg")
+    drawn(frame(by_measure(answer, [JOBS])))
+
+
 def test_lines_in_an_svg_are_dashed_and_have_their_unit(tmp_path):
     file.save(percentiles(), tmp_path / "p.svg", note="")
     assert {"p50", "p95", "duration (min)", "cut by the range or in progress"} <= texts(tmp_path / "p.svg")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from analytics.cli.plots.frame import Frame, thinned
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
@@ -14,6 +16,7 @@ FORMATS: Final = ("png", "svg", "pdf")
 _INCHES: Final = (10.0, 5.0)
 _DOTS_PER_INCH: Final = 150
 _MOST_LABELS: Final = 12
+_MOST_BARS: Final = 1_000
 _ROOM: Final = 70
 """Characters for which there is room below the axis."""
 _CUT_HATCH, _OPEN_HATCH = "\\\\", "//"
@@ -26,18 +29,23 @@ def save(frame: Frame, path: Path, *, note: str) -> None:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    with matplotlib.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "chronoverse"}
-    ):  # text, and the same twice
+    # Words stay words, and the same picture is the same file.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "chronoverse"}):
         figure = Figure(figsize=_INCHES, layout=ConstrainedLayoutEngine(rect=(0, 0.03, 1, 0.97)))
         axes = figure.add_subplot()
-        keys = (_bars if frame.as_bars else _lines)(axes, frame)
+        keys = _draw(frame)(axes, frame)
         _dress(axes, frame)
         if len(keys) > 1:
             axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
         figure.text(0.005, 0.005, note, fontsize="x-small", color="gray")
-        metadata = {"Date": None} if path.suffix == ".svg" else None
+        metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
         figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
+
+
+def _draw(frame: Frame) -> "Callable[[Axes, Frame], list[Artist]]":
+    if not frame.as_bars:
+        return _lines
+    return _bars if len(frame.labels) * len(frame.curves) <= _MOST_BARS else _areas
 
 
 def _bars(axes: "Axes", frame: Frame) -> "list[Artist]":
@@ -46,28 +54,58 @@ def _bars(axes: "Axes", frame: Frame) -> "list[Artist]":
 
     keys: list[Artist] = []
     places, below = range(len(frame.labels)), [0.0] * len(frame.labels)
-    hatches = [_hatch(cut, going) for cut, going in zip(frame.cut, frame.in_progress, strict=True)]
-    for curve in frame.curves:
-        heights = [value or 0.0 for value in curve.values]
-        bars = axes.bar(places, heights, bottom=below, width=0.8)
-        keys.append(Patch(color=bars[0].get_facecolor(), label=_name(curve.name)))
+    hatches = _hatches(frame)
+    for at, curve in enumerate(frame.curves):
+        heights, colour = [value or 0.0 for value in curve.values], f"C{at}"
+        bars = axes.bar(places, heights, bottom=below, width=0.8, color=colour)
+        keys.append(Patch(color=colour, label=_name(curve.name)))
         for bar, hatch in zip(bars, hatches, strict=True):
             if hatch:
                 bar.set(hatch=hatch, alpha=0.5, edgecolor="white")
         below = [low + height for low, height in zip(below, heights, strict=True)]
-    for hatch, meaning in _MEANINGS:
-        if any(hatch in one for one in hatches):
-            keys.append(Patch(facecolor="gray", edgecolor="white", alpha=0.5, hatch=hatch, label=meaning))
-    return keys
+    return [*keys, *_hatch_keys(hatches)]
+
+
+def _areas(axes: "Axes", frame: Frame) -> "list[Artist]":
+    """Draw steps in the place of bars, which would take long and could not be told apart; return what explains them."""
+    from matplotlib.patches import Patch
+
+    values = [[value or 0.0 for value in curve.values] for curve in frame.curves]
+    colours = [f"C{at}" for at in range(len(values))]
+    axes.stackplot(range(len(frame.labels)), values, colors=colours, step="mid")
+    hatches = _hatches(frame)
+    for place, hatch in enumerate(hatches):
+        if hatch:
+            axes.axvspan(
+                place - 0.5, place + 0.5, facecolor="gray", edgecolor="white", alpha=0.5, hatch=hatch
+            )
+    keys: list[Artist] = [
+        Patch(color=colour, label=_name(curve.name))
+        for colour, curve in zip(colours, frame.curves, strict=True)
+    ]
+    return [*keys, *_hatch_keys(hatches)]
+
+
+def _hatches(frame: Frame) -> list[str]:
+    return [
+        (_CUT_HATCH if cut else "") + (_OPEN_HATCH if going else "")
+        for cut, going in zip(frame.cut, frame.in_progress, strict=True)
+    ]
+
+
+def _hatch_keys(hatches: list[str]) -> "list[Artist]":
+    from matplotlib.patches import Patch
+
+    return [
+        Patch(facecolor="gray", edgecolor="white", alpha=0.5, hatch=hatch, label=meaning)
+        for hatch, meaning in _MEANINGS
+        if any(hatch in one for one in hatches)
+    ]
 
 
 def _name(text: str) -> str:
     """Return the text as matplotlib writes it: a dollar begins a formula, a line at the begin hides it."""
     return ("\N{ZERO WIDTH SPACE}" if text.startswith("_") else "") + text.replace("$", r"\$")
-
-
-def _hatch(cut: bool, in_progress: bool) -> str:
-    return (_CUT_HATCH if cut else "") + (_OPEN_HATCH if in_progress else "")
 
 
 def _lines(axes: "Axes", frame: Frame) -> "list[Artist]":

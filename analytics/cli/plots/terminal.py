@@ -76,20 +76,29 @@ def _added(below: list[float], curve: Curve) -> list[float]:
 
 def _lines(plotext: Any, figure: Any, frame: Frame) -> None:
     """Draw lines from bucket to bucket; those that lead to one that is not whole are dotted."""
-    is_open = _open(frame)
     for at, curve in enumerate(frame.curves):
-        colour = _colour(at)
-        for place, (value, next_value) in enumerate(
-            zip(curve.values, [*curve.values[1:], None], strict=True)
-        ):
-            if value is None:
-                continue
-            ends = [place] if next_value is None else [place, place + 1]
-            symbol = _POINT if any(is_open[end] for end in ends) else _DOTS
-            values = [one for one in (value, next_value) if one is not None]
-            signal = figure.signal([end + 1 for end in ends], values, marker=plotext.marker(symbol, colour))
+        for symbol, run in _runs(curve, _open(frame)):
+            marker = plotext.marker(symbol, _colour(at))
+            signal = figure.signal(
+                [place + 1 for place, _ in run], [value for _, value in run], marker=marker
+            )
             signal.lines()
             figure.draw(signal)
+
+
+def _runs(curve: Curve, is_open: list[bool]) -> list[tuple[str, list[tuple[int, float]]]]:
+    """Return what is drawn in one stroke, with its symbol: points without a gap, up to where the symbol changes."""
+    runs: list[tuple[str, list[tuple[int, float]]]] = []
+    last: tuple[int, float] | None = None
+    for place, value in enumerate(curve.values):
+        point = None if value is None else (place, value)
+        if point is not None:
+            symbol = _POINT if is_open[place] or (last is not None and is_open[place - 1]) else _DOTS
+            if last is None or runs[-1][0] != symbol:
+                runs.append((symbol, [] if last is None else [last]))
+            runs[-1][1].append(point)
+        last = point
+    return runs
 
 
 def _legend(frame: Frame) -> Text:
