@@ -21,3 +21,7 @@ class Totals(NamedTuple):
     jobs: int = 0
     execution_seconds: int = 0
     log_lines: int = 0
+
+    def plus(self, other: "Totals") -> "Totals":
+        """Return the sum of both."""
+        return Totals(*(one + more for one, more in zip(self, other, strict=True)))
