@@ -8,14 +8,15 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from analytics.cache_advice import rested_max_age_s
-from analytics.insights import answers, page_tokens, queries, requests
+from analytics.insights import answers, page_tokens, queries, requests, workflow_queries
 from analytics.insights.model import Measured, Range, Scope
 from analytics.insights.ordering import parse_order
 from analytics.insights.page_tokens import Token
-from analytics.insights.queries import Grouping, Ordering, Place, Ranked
+from analytics.insights.queries import Grouping
 from analytics.insights.reading import condition_of
 from analytics.insights.reads import Sources
 from analytics.insights.requests import STATES, Asked
+from analytics.insights.workflow_queries import Ordering, Place, Ranked
 from analytics.insights_pb2 import ListWorkflowAnalyticsRequest, ListWorkflowAnalyticsResponse, WorkflowRow
 from analytics.store.pool import Connection
 
@@ -66,7 +67,9 @@ async def answer(question: Question, sources: Sources, within_s: float) -> ListW
 
     def ranked(store: Connection, left_s: float) -> tuple[list[Ranked], int]:
         most = question.size + 1
-        return queries.ranked(store, question.scope, rows, question.ordering, question.place, most, left_s)
+        return workflow_queries.ranked(
+            store, question.scope, rows, question.ordering, question.place, most, left_s
+        )
 
     found, total = await sources.reads.run(ranked, give_up_at - time.monotonic())
     page = found[: question.size]

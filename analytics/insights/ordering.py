@@ -5,7 +5,8 @@ from typing import Final
 
 from analytics.errors import InvalidField
 from analytics.histogram import BINS, value_s
-from analytics.insights.queries import Ordering, level_text, sum_of
+from analytics.insights.conditions import level_text, sum_of
+from analytics.insights.workflow_queries import Ordering
 
 _FIELD: Final = "order_by"
 _RANK: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?|100)")

@@ -12,7 +12,7 @@ from analytics import calendar
 from analytics.cache_advice import rested_max_age_s
 from analytics.calendar import Span
 from analytics.errors import InvalidField
-from analytics.insights import answers, queries, requests
+from analytics.insights import answers, queries, requests, workflow_queries
 from analytics.insights.cost import Rates, cost_of
 from analytics.insights.model import Measured, Range, Results, Scope, WorkflowCounts
 from analytics.insights.queries import Grouping
@@ -133,7 +133,7 @@ async def _read(question: Question, asked: Range, sources: Sources, within_s: fl
         return queries.results(store, scope, rows, (), levels, left_s).get(0, Results({}))
 
     def counts(store: Connection, left_s: float) -> WorkflowCounts:
-        return queries.workflow_counts(store, scope, asked.span, left_s)
+        return workflow_queries.workflow_counts(store, scope, asked.span, left_s)
 
     run = sources.reads.run
     found = await asyncio.gather(run(numbers, within_s), run(results, within_s), run(counts, within_s))
