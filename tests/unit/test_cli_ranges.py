@@ -246,6 +246,16 @@ def test_into_a_pipe_no_table_is_cut(world):
     assert (FLOWS[0] in told.stdout, "…" in told.stdout) == (True, False)
 
 
+def test_anomalies_of_workflows_are_named_and_a_limit_is_told():
+    found = answers.anomalies()
+    found.anomalies[0].workflow_id, found.next_page_token = FLOWS[0], "more"
+    found.anomalies[0].baseline.extend([9] * 8)
+    with listening(FakeInsights(ListAnomalies=found)) as address:
+        text = invoke(address, "anomalies", "--limit", 1, "--workflow", FLOWS[0]).stdout
+    assert ("01958513…5784" in text, "there are more: --limit" in text, "▼" in text) == (True, True, False)
+    assert "1  0  2  1  1  0  3  2  …" in text
+
+
 def test_nothing_that_stands_out_is_said():
     with listening(FakeInsights(ListAnomalies=pb.ListAnomaliesResponse(judged=5))) as address:
         assert "nothing stands out" in invoke(address, "anomalies").stdout

@@ -1,6 +1,11 @@
 """`watch` of one user: the stream, what it shows of it, and the older services that have none."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 from click.testing import CliRunner
@@ -164,3 +169,22 @@ def test_an_older_service_has_no_summary_of_a_range():
 def test_options_of_a_summary_are_for_one_user(targets):
     told = watched(FakeInsights(), *targets, "--from", "today")
     assert (told.exit_code, "are for one user" in told.stderr) == (2, True)
+
+
+def test_ctrl_c_ends_a_stream_with_0():
+    hold = threading.Event()
+
+    def endless(_):
+        yield summary_of(7)
+        hold.wait(30)
+
+    with listening(FakeInsights(WatchAnalytics=endless)) as address:
+        environment = os.environ | {"ANALYTICS_ADDRESS": address, "ANALYTICS_TOKEN": token()}
+        command = [sys.executable, "-m", "analytics", "watch"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, env=environment, **pipes) as program:
+            assert "jobs 7" in program.stdout.readline()
+            program.send_signal(signal.SIGINT)
+            _, said = program.communicate(timeout=10)
+        hold.set()
+    assert (program.returncode, said) == (0, "")
