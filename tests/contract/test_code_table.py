@@ -11,6 +11,7 @@ from grpc import StatusCode, aio
 from analytics import analytics_pb2 as pb
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from analytics.errors import StoreTimeout, StoreUnavailable
+from analytics.freshness_pb2 import Freshness
 from tests.grpc_world import (
     NO_CLAIM,
     NOBODYS_WORKFLOW,
@@ -162,7 +163,7 @@ async def test_zeros_for_unknown_users(lookups):
         stub = AnalyticsServiceStub(channel)
         answer = await stub.GetUserAnalytics(pb.GetUserAnalyticsRequest(user_id=nobody), metadata=sent)
         assert answer == pb.GetUserAnalyticsResponse(
-            freshness=pb.Freshness(stale=True), cache_max_age=Duration(seconds=30)
+            freshness=Freshness(stale=True), cache_max_age=Duration(seconds=30)
         )
         request = pb.GetWorkflowAnalyticsRequest(user_id=nobody, workflow_id=str(WORKFLOW))
         assert await failure(stub.GetWorkflowAnalytics(request, metadata=sent)) == (

@@ -11,7 +11,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from analytics.analytics_pb2 import DESCRIPTOR
+from analytics.insights.reads import InsightReads
 from analytics.interceptors import SERVICE_PREFIX
+from analytics.reads import QueryRunner
 from tests.grpc_world import (
     STRANGER,
     USER,
@@ -24,6 +26,7 @@ from tests.grpc_world import (
     serving,
     token,
 )
+from tests.processor_world import fresh_database
 
 METHODS = tuple(DESCRIPTOR.services_by_name["AnalyticsService"].methods)
 REQUESTS = {
@@ -33,10 +36,10 @@ REQUESTS = {
     "QueryTimeSeries": {"user_id": str(USER), "interval": "INTERVAL_DAY"},
     "ListWorkflowAnalytics": {"user_id": str(USER)},
     "WatchAnalytics": {"summary": {"user_id": str(USER)}},
-    "ListAnomalies": {"user_id": str(USER)},
+    "ListAnomalies": {"user_id": str(USER), "range": {"start_time": "2026-03-01T00:00:00Z"}},
     "GetAnalyticsStatus": {"user_id": str(USER)},
 }
-"""The least that is a valid request for USER, by method; one that is not served yet does no harm here."""
+"""The least that is a valid request for USER, by method."""
 
 ADMITTED = "admitted"
 MISSING = (StatusCode.FAILED_PRECONDITION, "MISSING_CREDENTIALS")
@@ -93,12 +96,20 @@ async def outcome(channel, method, sent):
     return StatusCode.OK, ""
 
 
+@pytest.fixture(scope="module")
+def reads(clickhouse):
+    """What questions about ranges read: tables in which nothing is counted."""
+    runner = QueryRunner(fresh_database(clickhouse.address), size=2, timeout_s=10)
+    yield InsightReads(runner, parallel=2, most_waiting=100)
+    runner.close()
+
+
 @pytest.fixture
-async def channel():
-    """A channel to a service that knows USER and WORKFLOW."""
+async def channel(reads):
+    """A channel to a service that knows totals of USER and WORKFLOW."""
     fake = FakeLookups()
     fake.users, fake.workflows = {USER: USER_TOTALS}, {(USER, WORKFLOW): WORKFLOW_TOTALS}
-    async with serving(fake) as address, aio.insecure_channel(address) as opened:
+    async with serving(fake, reads=reads) as address, aio.insecure_channel(address) as opened:
         yield opened
 
 
