@@ -21,7 +21,7 @@ class Authority:
             self._sign(self._name, self._key.public_key(), authority=True).public_bytes(Encoding.PEM)
         )
 
-    def _sign(self, subject, public_key, *, authority=False, days=(0, 1)):
+    def _sign(self, subject, public_key, *, authority=False, days=(0, 1), addresses=("127.0.0.1",)):
         now = datetime.datetime.now(datetime.UTC)
         begins, ends = (now + datetime.timedelta(day) for day in days)
         builder = x509.CertificateBuilder(
@@ -35,17 +35,22 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         builder = builder.add_extension(
             x509.SubjectAlternativeName(
-                [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+                [x509.DNSName("localhost"), *(x509.IPAddress(ipaddress.ip_address(one)) for one in addresses)]
             ),
             critical=False,
         )
         return builder.sign(self._key, hashes.SHA256())
 
-    def issue(self, name, *, days=(0, 1)):
-        """Write name.crt and name.key, valid from and until so many days from now; return both paths."""
+    def issue(self, name, *, days=(0, 1), addresses=("127.0.0.1",)):
+        """Write name.crt and name.key, valid from and until so many days from now; return both paths.
+
+        The name of a server is localhost, beside its addresses.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         crt, pem = self._folder / f"{name}.crt", self._folder / f"{name}.key"
-        crt.write_bytes(self._sign(subject, key.public_key(), days=days).public_bytes(Encoding.PEM))
+        crt.write_bytes(
+            self._sign(subject, key.public_key(), days=days, addresses=addresses).public_bytes(Encoding.PEM)
+        )
         pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return crt, pem

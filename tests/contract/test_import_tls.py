@@ -22,7 +22,7 @@ def authority(tmp_path_factory):
 @pytest.fixture(scope="module")
 def port(authority):
     """Of a server whose name is localhost."""
-    certificate, key = authority.issue("server")
+    certificate, key = authority.issue("server", addresses=())
     with LocalPostgres() as server:
         with server.connect() as connection:
             connection.execute(SCHEMA)
