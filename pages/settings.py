@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 
 from analytics.settings import ServiceSettings, Settings, parse_go_duration_s
+from analytics.store.users import UserSettings
 from processor.importing.settings import ImportSettings
 from processor.settings import ProcessorSettings
 
@@ -52,6 +53,9 @@ def settings_page(readme: str) -> str:
                 ImportSettings,
                 ImportSettings.model_fields.keys() - ProcessorSettings.model_fields.keys(),
                 explained,
+            ),
+            _section(
+                "Users of ClickHouse", UserSettings, UserSettings.model_fields.keys() - common, explained
             ),
         )
     )

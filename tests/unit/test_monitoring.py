@@ -10,8 +10,10 @@ import yaml
 from prometheus_client import REGISTRY
 
 from analytics.settings import ServiceSettings
+from analytics.store.users import UserSettings
 from pages.metrics import every_metric
 from pages.written import PAGES
+from processor.importing.settings import ImportSettings
 from processor.settings import ProcessorSettings
 
 ROOT = Path(__file__).parents[2]
@@ -247,8 +249,9 @@ def test_every_setting_has_a_meaning():
 
 
 def test_the_page_has_every_setting_and_no_others():
-    fields = {*ServiceSettings.model_fields, *ProcessorSettings.model_fields}
-    assert set(settings_of_the_page()) == {name.upper() for name in fields}
+    kinds = ServiceSettings, ProcessorSettings, ImportSettings, UserSettings
+    fields = {name.upper() for kind in kinds for name in kind.model_fields}
+    assert set(settings_of_the_page()) == fields
 
 
 def test_every_probe_is_explained():
