@@ -16,7 +16,7 @@ SERVER_OPTIONS: Final = (
     ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_AND_GZIP),
 )
 MAX_REQUEST_BYTES: Final = 1 << 20  # so large that 100 kB in an id is named as the fault
-MAX_ANSWER_BYTES: Final = 4 << 20  # what clients take by default; the longest time series has half of it
+MAX_ANSWER_BYTES: Final = 4 << 20  # what clients take by default; the longest time series has less
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 

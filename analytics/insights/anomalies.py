@@ -1,5 +1,6 @@
 """ListAnomalies: hours that stand out from the same hour of earlier weeks."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,7 @@ _WEEKS: Final = range(LEAST_BASELINE, 27)
 _DEFAULT_WEEKS: Final = 8
 _THRESHOLDS: Final = (1.0, 1_000.0)
 _DEFAULT_THRESHOLD: Final = 3.5
-_MOST_SUMS: Final = 1_000_000
+_MOST_READ: Final = 150_000  # hours of workflows
 _MEDIAN: Final = (0.5,)
 _WEEK: Final = timedelta(days=7)
 
@@ -117,13 +118,13 @@ async def answer(question: Question, sources: Sources, within_s: float) -> ListA
     user_id, ids = question.scope.user_id, question.scope.workflow_ids
     extent = await sources.reads.extent(user_id, within_s)
     asked = question.asked.resolved(extent, now_s) if question.behind is None else question.behind.asked
-    known_until_s = now_s if as_of_ms is None else as_of_ms / 1000
-    hours, all_hours = _hours(question, asked.span)
+    known_until_s = 0.0 if as_of_ms is None else as_of_ms / 1000  # unknown: no hour is over for sure
+    hours, all_hours = await asyncio.to_thread(_hours, question, asked.span)
 
     def read(store: Connection, left_s: float) -> tuple[dict[tuple[str, int], Measured], dict[str, int]]:
         starts_s = [hour.span.start_s for hour in all_hours]
         whole = Span(starts_s[0], all_hours[-1].span.end_s)
-        grouping = Grouping("workflow" if ids else None, starts_s, most=_MOST_SUMS)
+        grouping = Grouping("workflow" if ids else None, starts_s, most=_MOST_READ)
         rows = split_condition(whole, extent, starts_s)
         begun = queries.beginnings(store, user_id, ids, left_s) if ids else {"": extent.start_s}
         return queries.sums(store, question.scope, rows, grouping, _MEDIAN, left_s), begun
@@ -131,7 +132,9 @@ async def answer(question: Question, sources: Sources, within_s: float) -> ListA
     sums, begun = await sources.reads.run(read, give_up_at - time.monotonic())
     ended = [hour for hour in hours if hour.span.end_s <= known_until_s]
     starts_s = {hour.span.start_s for hour in all_hours}
-    judged = _judge(question, _Hours(ended, starts_s), sums, begun)
+    judged = await asyncio.to_thread(
+        _judge, question, _Hours(ended, starts_s), sums, begun
+    )  # a second for the longest
     page = _page(question, judged.anomalies)
     return ListAnomaliesResponse(
         anomalies=page[: question.size],
@@ -154,8 +157,21 @@ def _hours(question: Question, span: Span) -> tuple[list[Bucket], list[Bucket]]:
     except OddTime:
         rule = "has hours in this range that do not begin at a quarter of an hour of UTC"
         raise InvalidField("time_zone", rule) from None
+    _require_room(question, len(hours))
     whole = [hour for hour in hours if hour.span.start_s >= span.start_s and hour.span.end_s <= span.end_s]
     return whole, hours
+
+
+def _require_room(question: Question, hours: int) -> None:
+    """Raise InvalidField when more has to be read than one answer may cost."""
+    workflows = len(question.scope.workflow_ids or (None,))
+    if hours * workflows > _MOST_READ:
+        rule = (
+            f"{workflows} workflows with {hours:,} hours each, those of earlier weeks among them, are "
+            f"{hours * workflows:,}, {_MOST_READ:,} are the limit: ask for at most {_MOST_READ // hours:,} workflows, "
+            "or for fewer weeks"
+        )
+        raise InvalidField("workflow_ids", rule)
 
 
 def _judge(

@@ -5,6 +5,7 @@ from typing import Final
 
 from analytics.insights.model import Scope, State
 
+_MOST_BYTES: Final = 1 << 30  # what one question about ranges may take of the memory that inserts need, too
 _SHORTEST_S: Final = 0.001  # zero would mean without limit
 _NIL: Final = "toUUID('00000000-0000-0000-0000-000000000000')"
 
@@ -62,7 +63,7 @@ def point_settings(within_s: float) -> Mapping[str, object]:
 
 def scan_settings(within_s: float) -> Mapping[str, object]:
     """As many threads as the server has; it gives up when the caller does."""
-    return {"max_execution_time": max(_SHORTEST_S, within_s)}
+    return {"max_execution_time": max(_SHORTEST_S, within_s), "max_memory_usage": _MOST_BYTES}
 
 
 def sum_of(column: str) -> str:

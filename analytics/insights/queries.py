@@ -36,6 +36,20 @@ def extent(connection: Connection, user_id: UUID, within_s: float) -> Span | Non
     return Span(first_s, last_s + DAY_S) if rows else None
 
 
+_BALANCE = """
+SELECT toUnixTimestamp(now()), count()
+FROM analytics
+WHERE resolution = 'total' AND user_id = %(user_id)s
+  AND workflow_id = toUUID('00000000-0000-0000-0000-000000000000')
+"""
+
+
+def balance(connection: Connection, user_id: UUID, within_s: float) -> Span | None:
+    """Return the present UTC day for a user who has nothing but imported totals, which have no time; None without any."""
+    ((now_s, rows),) = connection.query(_BALANCE, {"user_id": user_id}, settings=point_settings(within_s))
+    return Span(now_s // DAY_S * DAY_S, now_s // DAY_S * DAY_S + DAY_S) if rows else None
+
+
 _GROUP_COUNT = """
 SELECT uniqExact({group})
 FROM analytics

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from analytics.calendar import DAY_S, Span
 from analytics.insights.model import Range
 
+_MOST_STRETCHES = 500  # the text of more would be longer than ClickHouse reads
+
 
 class Rows(NamedTuple):
     """Day rows and quarter-hour rows whose buckets begin in these spans; each moment of the range is in one of them."""
@@ -62,4 +64,8 @@ def split_condition(span: Span, extent: Span, boundaries: Iterable[int]) -> str:
     start_s, end_s = max(span.start_s, extent.start_s), min(span.end_s, extent.end_s)
     if start_s >= end_s:
         return Rows((), ()).condition
-    return rows_of(Span(start_s, end_s), (one for one in boundaries if start_s < one < end_s)).condition
+    span = Span(start_s, end_s)
+    rows = rows_of(span, (one for one in boundaries if start_s < one < end_s))
+    if len(rows.days) + len(rows.quarters) > _MOST_STRETCHES:
+        rows = Rows((), (span,))
+    return rows.condition

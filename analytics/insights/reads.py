@@ -39,7 +39,11 @@ class InsightReads:
 
     async def extent(self, user_id: UUID, within_s: float) -> Span:
         """Return the UTC days of the user's data. Raises NoAnalytics, and what `run` raises."""
-        found = await self.run(lambda store, left_s: queries.extent(store, user_id, left_s), within_s)
+
+        def read(store: Connection, left_s: float) -> Span | None:
+            return queries.extent(store, user_id, left_s) or queries.balance(store, user_id, left_s)
+
+        found = await self.run(read, within_s)
         if found is None:
             raise NoAnalytics("no analytics for this user or workflow")
         return found

@@ -1,5 +1,6 @@
 """QueryTimeSeries: the same numbers in civil buckets of a zone, every one of them."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -110,15 +111,13 @@ async def answer(question: Question, sources: Sources, within_s: float) -> Query
     as_of_ms, now_s = sources.as_of_ms(), sources.now_s()
     extent = await sources.reads.extent(question.scope.user_id, within_s)
     asked = question.asked.resolved(extent, now_s)
-    as_of_s = now_s if as_of_ms is None else as_of_ms / 1000
-    frame = _Frame(asked, _buckets(asked.span, question), now_s, as_of_s)
+    as_of_s = 0.0 if as_of_ms is None else as_of_ms / 1000  # unknown: no bucket is over for sure
+    frame = _Frame(asked, await asyncio.to_thread(_buckets, asked.span, question), now_s, as_of_s)
     read = _read_results if question.group_by in _IN_RESULTS else _read_rows
     found = await read(question, frame, extent, sources, give_up_at)
     _require_room(len(found.groups), len(frame.buckets))
     return QueryTimeSeriesResponse(
-        series=[
-            Series(group=group, buckets=_messages(group, found, question, frame)) for group in found.groups
-        ],
+        series=await asyncio.to_thread(_series, found, question, frame),
         unavailable=[*answers.NOT_SENT, *found.unavailable],
         duration_precision=answers.PRECISION,
         freshness=sources.freshness(as_of_ms, extent.start_s),
@@ -154,13 +153,13 @@ async def _read_rows(
         grouping = Grouping(by, starts_s, most=MOST_POINTS + 1)
         return queries.sums(store, question.scope, rows, grouping, question.levels, left_s)
 
-    found = await sources.reads.run(sums, give_up_at - time.monotonic())
-    if by is not None and len(found) > MOST_POINTS:
+    if by is not None:  # first, so that the server never makes more sums than are allowed
         groups = await sources.reads.run(
             lambda store, left_s: queries.group_count(store, question.scope, rows, by, left_s),
             give_up_at - time.monotonic(),
         )
         _require_room(groups, len(starts_s))
+    found = await sources.reads.run(sums, give_up_at - time.monotonic())
 
     def numbers(group: str, bucket: Bucket) -> Numbers:
         measured = found.get((group, bucket.span.start_s), Measured())
@@ -227,9 +226,14 @@ def _require_room(groups: int, buckets: int) -> None:
         points = groups * buckets
         rule = (
             f"{groups:,} groups with {buckets:,} buckets each are {points:,} points, {MOST_POINTS:,} are the limit: "
-            f"ask for at most {MOST_POINTS // groups:,} buckets, or for {MOST_POINTS // buckets:,} groups with a filter"
+            f"ask for at most {max(1, MOST_POINTS // groups):,} buckets, or for {MOST_POINTS // buckets:,} groups, "
+            "with a filter"
         )
         raise InvalidField("group_by", rule)
+
+
+def _series(found: _Found, question: Question, frame: _Frame) -> list[Series]:
+    return [Series(group=group, buckets=_messages(group, found, question, frame)) for group in found.groups]
 
 
 def _messages(group: str, found: _Found, question: Question, frame: _Frame) -> Iterator[BucketMessage]:

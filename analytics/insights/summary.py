@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -118,6 +119,8 @@ async def _find(
         found, extent = list(await asyncio.gather(*reading)), await reading_extent
     finally:
         reading_extent.cancel()
+        with suppress(asyncio.CancelledError, Exception):  # the first failure is the one that is told
+            await reading_extent
     if found[0].asked.is_all_time:
         found[0] = found[0]._replace(asked=question.asked.resolved(extent, now_s))
     return extent, found

@@ -283,3 +283,19 @@ def test_cost_is_that_of_the_numbers_of_the_range(insights):
         "0.260002000",
     )
     assert optional(insights.summary(user).summary, "cost") is None
+
+
+def test_totals_without_a_time_are_told_for_all_time_and_in_no_range(insights):
+    """So are balances that were imported from the Go service."""
+    user = uuid4()
+    insights.insert_days(user, FLOWS[0], [])
+    assert insights.summary(user).summary.numbers.logs.lines == 1
+    assert numbers(insights, user, AT_S, AT_S + DAY_S)["log_lines"] == 0
+
+
+def test_anomalies_of_too_many_workflows_and_weeks_are_refused(insights):
+    user = counted(insights, [])
+    ids = [str(uuid4()) for _ in range(100)]
+    asked = {"workflow_ids": ids, "range": span(AT_S, AT_S + 31 * DAY_S)}
+    field, rule = violation(lambda: insights.anomalies(user, **asked))
+    assert (field, "150,000 are the limit" in rule) == ("workflow_ids", True)

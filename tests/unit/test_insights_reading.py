@@ -71,3 +71,12 @@ def test_a_long_series_is_not_read_beyond_the_data():
     assert found == (
         "((resolution = 'day' AND bucket_start >= toDateTime(86400, 'UTC') AND bucket_start < toDateTime(172800, 'UTC')))"
     )
+
+
+def test_a_series_of_very_many_stretches_is_read_by_quarters():
+    """The text of a condition has its limit, in the server."""
+    weeks = [at_s * 7 * DAY_S + 3_600 for at_s in range(1, 1_200)]
+    span = Span(DAY_S, 1_200 * 7 * DAY_S)
+    found = split_condition(span, span, weeks)
+    assert found.count("bucket_start >=") == 1
+    assert "'quarter'" in found
