@@ -11,46 +11,37 @@ from analytics.insights.model import Scope, State, WorkflowCounts, WorkflowFacts
 from analytics.store.pool import Connection
 
 _COUNTS = """
-SELECT ({total}), countIf(state = 'terminated'), countIf(state = 'deleted'),
+SELECT countIf(state = 'active'), countIf(state = 'terminated'), countIf(state = 'deleted'),
        countIf(terminated_ms > 0 AND terminated_ms >= %(start_ms)s AND terminated_ms < %(end_ms)s),
        countIf(gone_ms > 0 AND gone_ms >= %(start_ms)s AND gone_ms < %(end_ms)s)
 FROM
 (
-    SELECT workflow_id, {state} AS state, max(terminate).time_ms AS terminated_ms, max(deleted_ms) AS gone_ms
-    FROM workflows
-    WHERE user_id = %(user_id)s
-    GROUP BY workflow_id
-    HAVING terminated_ms > 0 OR gone_ms > 0
+    SELECT if(facts.state = '', 'active', facts.state) AS state, terminated_ms, gone_ms
+    FROM
+    (
+        SELECT workflow_id
+        FROM analytics
+        WHERE resolution = 'total' AND user_id = %(user_id)s AND {workflows}
+        GROUP BY workflow_id
+        HAVING sum(workflows) > 0
+    ) AS named
+    LEFT JOIN
+    (
+        SELECT workflow_id, {state} AS state, max(terminate).time_ms AS terminated_ms, max(deleted_ms) AS gone_ms
+        FROM workflows
+        WHERE user_id = %(user_id)s
+        GROUP BY workflow_id
+    ) AS facts USING (workflow_id)
 )
-WHERE workflow_id IN ({named})
-"""
-
-_TOTAL = """
-SELECT sum(workflows)
-FROM analytics
-WHERE resolution = 'total' AND user_id = %(user_id)s
-  AND workflow_id = toUUID('00000000-0000-0000-0000-000000000000')
-"""
-
-_NAMED = """
-SELECT workflow_id
-FROM analytics
-WHERE resolution = 'total' AND user_id = %(user_id)s AND {workflows}
-GROUP BY workflow_id
-HAVING sum(workflows) > 0
 """
 
 
 def workflow_counts(connection: Connection, scope: Scope, span: Span, within_s: float) -> WorkflowCounts:
     """Return how many workflows there are, by state; those that were last terminated, or deleted, within a span."""
-    named = _NAMED.format(workflows=workflows_condition(scope, is_split=True))
-    total = _TOTAL if scope.is_everything else f"SELECT count() FROM ({named})"
-    sql = _COUNTS.format(total=total, named=named, state=STATE)
+    sql = _COUNTS.format(workflows=workflows_condition(scope, is_split=True), state=STATE)
     parameters = parameters_of(scope) | {"start_ms": span.start_s * 1000, "end_ms": span.end_s * 1000}
-    ((total, terminated, deleted, *in_range),) = connection.query(
-        sql, parameters, settings=scan_settings(within_s)
-    )
-    return WorkflowCounts(total - terminated - deleted, terminated, deleted, *in_range)
+    ((*counts,),) = connection.query(sql, parameters, settings=scan_settings(within_s))
+    return WorkflowCounts(*counts)
 
 
 class Ordering(NamedTuple):
