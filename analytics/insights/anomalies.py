@@ -41,7 +41,7 @@ _DEFAULT_WEEKS: Final = 8
 _THRESHOLDS: Final = (1.0, 1_000.0)
 _DEFAULT_THRESHOLD: Final = 3.5
 _MOST_READ: Final = 150_000  # hours of workflows
-_MEDIAN: Final = (0.5,)
+_MEDIAN: Final = (50.0,)
 _WEEK: Final = timedelta(days=7)
 
 

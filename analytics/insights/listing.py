@@ -37,11 +37,6 @@ class Question(NamedTuple):
     behind: Token | None
 
     @property
-    def levels(self) -> list[float]:
-        """The ranks as shares of one."""
-        return [rank / 100 for rank in self.ranks]
-
-    @property
     def place(self) -> Place | None:
         """Where the page before ended."""
         return None if self.behind is None else Place(self.behind.value, self.behind.row)
@@ -96,7 +91,7 @@ async def _measured(
     scope, grouping = Scope(question.scope.user_id, ids), Grouping("workflow", most=len(ids))
 
     def sums(store: Connection, left_s: float) -> dict[tuple[str, int], Measured]:
-        return queries.sums(store, scope, rows, grouping, question.levels, left_s)
+        return queries.sums(store, scope, rows, grouping, question.ranks, left_s)
 
     return await sources.reads.run(sums, within_s)
 

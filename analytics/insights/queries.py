@@ -135,14 +135,14 @@ def sums(
     scope: Scope,
     rows: str,
     grouping: Grouping,
-    levels: Sequence[float],
+    ranks: Sequence[float],
     within_s: float,
 ) -> dict[tuple[str, int], Measured]:
     """Return sums by group and bucket (its start, 0 without buckets). What has no rows is absent."""
     sql = _SUMS.format(
         group=_GROUPS[grouping.by],
         bucket=_bucket(grouping.bucket_starts_s),
-        measured=_measured(levels),
+        measured=_measured(ranks),
         facts=_KINDS if grouping.by == "kind" else "",
         workflows=workflows_condition(scope, is_split=grouping.by is not None),
         rows=rows,
@@ -152,9 +152,9 @@ def sums(
     return {(group, start_s): _as_measured(row) for group, start_s, *row in found}
 
 
-_RESULTS = """
-SELECT {bucket}, sumMap(failures), sum(jobs_with_status), sum(arraySum(failed_durations.values)), sum(failed_seconds),
-       quantilesExactWeightedArray({levels})(failed_durations.keys, failed_durations.values),
+_OUTCOMES = """
+SELECT {bucket}, {measured}, sumMap(failures), sum(jobs_with_status), sum(arraySum(failed_durations.values)),
+       sum(failed_seconds), quantilesExactWeightedArray({levels})(failed_durations.keys, failed_durations.values),
        quantilesExactWeightedArray({levels})(
            durations.keys,
            arrayMap((bin, number) -> toUInt64(number - failed_durations[bin]), durations.keys, durations.values))
@@ -162,30 +162,30 @@ FROM analytics
 WHERE user_id = %(user_id)s AND {workflows} AND ({rows})
 GROUP BY 1
 """
+_OF_RESULTS: Final = len(Results._fields)
 
 
-def results(
+def outcomes(
     connection: Connection,
     scope: Scope,
     rows: str,
     bucket_starts_s: Sequence[int],
-    levels: Sequence[float],
+    ranks: Sequence[float],
     within_s: float,
-) -> dict[int, Results]:
-    """Return what is known of results beside their numbers, by bucket (its start, 0 without buckets)."""
-    sql = _RESULTS.format(
+) -> dict[int, tuple[Measured, Results]]:
+    """Return sums together with what is known of results, by bucket (its start, 0 without buckets): of one moment."""
+    sql = _OUTCOMES.format(
         bucket=_bucket(bucket_starts_s),
-        levels=_levels(levels),
+        measured=_measured(ranks),
+        levels=_levels(ranks),
         workflows=workflows_condition(scope, is_split=False),
         rows=rows,
     )
     parameters = parameters_of(scope) | {"starts": list(bucket_starts_s)}
     found = connection.query(sql, parameters, settings=scan_settings(within_s))
     return {
-        start_s: Results(
-            _as_failures(failures), with_status, failed_jobs, seconds, tuple(failed), tuple(completed)
-        )
-        for start_s, failures, with_status, failed_jobs, seconds, failed, completed in found
+        start_s: (_as_measured(row[:-_OF_RESULTS]), _as_results(*row[-_OF_RESULTS:]))
+        for start_s, *row in found
     }
 
 
@@ -193,16 +193,22 @@ def _bucket(starts_s: Sequence[int]) -> str:
     return "roundDown(toUInt32(bucket_start), %(starts)s)" if starts_s else "toUInt32(0)"
 
 
-def _measured(levels: Sequence[float]) -> str:
-    return _MEASURED.format(sums=", ".join(map(sum_of, _SUMMED)), levels=_levels(levels))
+def _measured(ranks: Sequence[float]) -> str:
+    return _MEASURED.format(sums=", ".join(map(sum_of, _SUMMED)), levels=_levels(ranks))
 
 
-def _levels(levels: Sequence[float]) -> str:
-    return ", ".join(map(level_text, levels))
+def _levels(ranks: Sequence[float]) -> str:
+    return ", ".join(level_text(rank / 100) for rank in ranks)
 
 
 def _as_measured(row: Sequence[Any]) -> Measured:
     return Measured(*row)._replace(percentile_bins=tuple(row[-1]))
+
+
+def _as_results(
+    failures: Mapping[str, int], with_status: int, failed: int, seconds: int, *bins: Sequence[int]
+) -> Results:
+    return Results(_as_failures(failures), with_status, failed, seconds, *map(tuple, bins))
 
 
 def _as_failures(found: Mapping[str, int]) -> dict[tuple[str, str], int]:

@@ -58,11 +58,6 @@ class Question(NamedTuple):
     ranks: tuple[float, ...]
     complete_buckets_only: bool
 
-    @property
-    def levels(self) -> list[float]:
-        """The ranks as shares of one."""
-        return [rank / 100 for rank in self.ranks]
-
 
 class _Frame(NamedTuple):
     """The buckets of an answer, and up to when they are known."""
@@ -151,7 +146,7 @@ async def _read_rows(
 
     def sums(store: Connection, left_s: float) -> dict[tuple[str, int], Measured]:
         grouping = Grouping(by, starts_s, most=MOST_POINTS + 1)
-        return queries.sums(store, question.scope, rows, grouping, question.levels, left_s)
+        return queries.sums(store, question.scope, rows, grouping, question.ranks, left_s)
 
     if by is not None:  # first, so that the server never makes more sums than are allowed
         groups = await sources.reads.run(
@@ -173,21 +168,16 @@ async def _read_results(
     question: Question, frame: _Frame, extent: Span, sources: Sources, give_up_at: float
 ) -> _Found:
     """Return jobs that are grouped by something that only their results tell."""
-    scope, starts_s, levels = question.scope, frame.starts_s, question.levels
+    starts_s = frame.starts_s
     rows = split_condition(frame.asked.span, extent, starts_s)
-
-    def read(store: Connection, left_s: float) -> tuple[dict[tuple[str, int], Measured], dict[int, Results]]:
-        grouping = Grouping(None, starts_s, most=MOST_POINTS)
-        results = queries.results(store, scope, rows, starts_s, levels, left_s)
-        return queries.sums(store, scope, rows, grouping, levels, left_s), results
-
-    sums, results = await sources.reads.run(read, give_up_at - time.monotonic())
-    nothing = Measured(), Results({})
-    pairs = {start_s: (sums.get(("", start_s), nothing[0]), one) for start_s, one in results.items()}
+    outcomes = await sources.reads.run(
+        lambda store, left_s: queries.outcomes(store, question.scope, rows, starts_s, question.ranks, left_s),
+        give_up_at - time.monotonic(),
+    )
     if question.group_by == GROUP_BY_RESULT:
-        return _by_result(pairs, question.ranks)
+        return _by_result(outcomes, question.ranks)
     at = 0 if question.group_by == GROUP_BY_FAILURE_KIND else 1
-    failed = {start_s: _failures_by(at, one) for start_s, one in results.items()}
+    failed = {start_s: _failures_by(at, results) for start_s, (_, results) in outcomes.items()}
     none: Counter[str] = Counter()
 
     def numbers(group: str, bucket: Bucket) -> Numbers:

@@ -16,7 +16,6 @@ from analytics.errors import InvalidField
 from analytics.insights import answers, queries, requests, workflow_queries
 from analytics.insights.cost import Rates, cost_of
 from analytics.insights.model import Measured, Range, Results, Scope, WorkflowCounts
-from analytics.insights.queries import Grouping
 from analytics.insights.reading import condition_of
 from analytics.insights.reads import Sources
 from analytics.insights.requests import Asked
@@ -51,11 +50,6 @@ class Question(NamedTuple):
     comparison: Comparison
     zone: ZoneInfo
     rates: Rates | None
-
-    @property
-    def levels(self) -> list[float]:
-        """The ranks as shares of one."""
-        return [rank / 100 for rank in self.ranks]
 
 
 class _Found(NamedTuple):
@@ -127,20 +121,18 @@ async def _find(
 
 
 async def _read(question: Question, asked: Range, sources: Sources, within_s: float) -> _Found:
-    scope, levels, rows = question.scope, question.levels, condition_of(asked)
+    scope, rows = question.scope, condition_of(asked)
 
-    def numbers(store: Connection, left_s: float) -> Measured:
-        return queries.sums(store, scope, rows, Grouping(), levels, left_s).get(("", 0), Measured())
-
-    def results(store: Connection, left_s: float) -> Results:
-        return queries.results(store, scope, rows, (), levels, left_s).get(0, Results({}))
+    def outcome(store: Connection, left_s: float) -> tuple[Measured, Results]:
+        found = queries.outcomes(store, scope, rows, (), question.ranks, left_s)
+        return found.get(0, (Measured(), Results({})))
 
     def counts(store: Connection, left_s: float) -> WorkflowCounts:
         return workflow_queries.workflow_counts(store, scope, asked.span, left_s)
 
     run = sources.reads.run
-    found = await asyncio.gather(run(numbers, within_s), run(results, within_s), run(counts, within_s))
-    return _Found(asked, *found)
+    (measured, results), found = await asyncio.gather(run(outcome, within_s), run(counts, within_s))
+    return _Found(asked, measured, results, found)
 
 
 def _summary(found: _Found, question: Question, now_s: float) -> Summary:
