@@ -70,7 +70,7 @@ class AnalyticsService(AnalyticsServiceServicer):
         timeout_s = settings.grpc_request_timeout
         self._watching = Watching(
             lambda question: summary.answer(question, self._sources, timeout_s),
-            lambda: self._sources.freshness(backends.as_of_ms()),
+            self._sources.aged,
         )
 
     def end_streams(self) -> None:

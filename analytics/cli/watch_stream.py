@@ -73,7 +73,7 @@ def steps(
         except (TryLater, NotFound) as error:
             now = Sample(time.monotonic(), datetime.now(UTC), error=error)
             yield Step(next_row(subject, before, now), None, summary)
-            time.sleep(between.total_seconds())
+            time.sleep(between.total_seconds())  # the pace that --interval asks for, also of vain tries
 
 
 def show_steps(steps: Iterator[Step], look: Look, hint: str, count: int | None) -> None:

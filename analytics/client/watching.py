@@ -35,7 +35,9 @@ def events(
             on_break(broken)
         finally:
             stream.cancel()  # whoever stops listening must not leave it open
-        time.sleep(_pause_s(empty_streams, broken))
+        time.sleep(
+            _pause_s(empty_streams, broken)
+        )  # back-off: a service that refuses is not to be asked in a tight loop
         empty_streams += 1
 
 

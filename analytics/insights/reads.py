@@ -65,3 +65,9 @@ class Sources:
         if data_start_s is not None:
             freshness.data_start_time.seconds = data_start_s
         return freshness
+
+    def aged(self, freshness: Freshness) -> Freshness:
+        """Return how old numbers are now that were this fresh when they were read."""
+        as_of_ms = freshness.as_of_time.ToMilliseconds() if freshness.HasField("as_of_time") else None
+        has_start = freshness.HasField("data_start_time")
+        return self.freshness(as_of_ms, freshness.data_start_time.seconds if has_start else None)

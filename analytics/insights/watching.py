@@ -94,12 +94,12 @@ def _lasting(found: GetAnalyticsSummaryResponse) -> bytes:
 
 
 class Watching:
-    """All watchers of a service. `freshness`: how old numbers are that are read now. `every_s`: between two looks."""
+    """All watchers of a service. `aged`: how old numbers are now that were so fresh once. `every_s`: between two looks."""
 
     def __init__(
-        self, compute: Compute, freshness: Callable[[], Freshness], *, every_s: float = LEAST_S
+        self, compute: Compute, aged: Callable[[Freshness], Freshness], *, every_s: float = LEAST_S
     ) -> None:
-        self._compute, self._freshness, self._every_s = compute, freshness, every_s
+        self._compute, self._aged, self._every_s = compute, aged, every_s
         self._feeds: dict[bytes, _Feed] = {}
         self._ending = asyncio.Event()
 
@@ -114,18 +114,20 @@ class Watching:
         """
         feed = self._joined(question)
         try:
-            seen, heard_at, open_at = 0, time.monotonic(), 0.0
+            seen, heard_at, open_at, freshness = 0, time.monotonic(), 0.0, Freshness()
             while not self._ending.is_set() and (now := time.monotonic()) < until:
                 is_new = feed.version > seen
+                if seen and not is_new and feed.newest is not None:
+                    freshness = feed.newest.freshness  # what was sent is still so
                 if is_new and feed.newest is not None and now >= open_at:
-                    seen = feed.version
-                    yield WatchAnalyticsResponse(summary=feed.newest)
+                    seen, freshness = feed.version, feed.newest.freshness
+                    yield WatchAnalyticsResponse(summary=self._told(feed.newest))
                     heard_at = time.monotonic()
                     open_at = heard_at + question.min_interval_s
                 elif feed.error is not None:
                     raise feed.error
                 elif seen and now >= heard_at + question.heartbeat_s:
-                    yield WatchAnalyticsResponse(heartbeat=Heartbeat(freshness=self._freshness()))
+                    yield WatchAnalyticsResponse(heartbeat=Heartbeat(freshness=self._aged(freshness)))
                     heard_at = time.monotonic()
                 else:
                     heartbeat_at = heard_at + question.heartbeat_s if seen else until
@@ -134,6 +136,13 @@ class Watching:
                     )
         finally:
             self._leave(question.key, feed)
+
+    def _told(self, newest: GetAnalyticsSummaryResponse) -> GetAnalyticsSummaryResponse:
+        """Return a summary with its present age: it may have been computed before, for somebody else."""
+        told = GetAnalyticsSummaryResponse()
+        told.CopyFrom(newest)
+        told.freshness.CopyFrom(self._aged(newest.freshness))
+        return told
 
     def _joined(self, question: Question) -> _Feed:
         feed = self._feeds.get(question.key)

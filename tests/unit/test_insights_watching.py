@@ -27,7 +27,7 @@ class Store:
 
     def __init__(self, jobs=1):
         self.jobs, self.error, self.computed, self.running = jobs, None, 0, 0
-        self.age_s, self.utilization = 0, 0.0
+        self.age_s, self.utilization, self.as_of_s = 0, 0.0, 0
 
     async def __call__(self, question):
         self.computed += 1
@@ -38,6 +38,7 @@ class Store:
         response.summary.numbers.utilization = self.utilization
         response.changes.append(Change(number="utilization", now=self.utilization))
         response.summary.range.end_time.seconds = self.age_s
+        response.freshness.as_of_time.seconds = self.as_of_s
         response.freshness.age.seconds = response.cache_max_age.seconds = self.age_s
         return response
 
@@ -60,7 +61,11 @@ def question(user=USER, *, min_interval_s=0.0, heartbeat_s=NEVER_S):
 
 
 def watching_of(store, **changes):
-    return Watching(store, lambda: Freshness(stale=True), **({"every_s": 0.001} | changes))
+    return Watching(store, aged, **({"every_s": 0.001} | changes))
+
+
+def aged(freshness):
+    return Freshness(as_of_time=freshness.as_of_time, stale=True)
 
 
 def later(seconds=NEVER_S):
@@ -114,6 +119,30 @@ async def test_heartbeats_with_freshness_come_while_nothing_changes():
     await next_of(stream)
     for _ in range(3):
         assert (await next_of(stream)).heartbeat.freshness.stale
+    await stream.aclose()
+
+
+async def test_a_heartbeat_confirms_what_was_sent_for_as_long_as_it_is_true():
+    store = Store()
+    stream = watching_of(store).watch(question(heartbeat_s=SOON_S), later())
+    await next_of(stream)
+    store.as_of_s = 7
+    await until(lambda: store.computed > 2)
+    heartbeats = [await next_of(stream) for _ in range(3)]
+    assert heartbeats[-1].heartbeat.freshness.as_of_time.seconds == 7
+    await stream.aclose()
+
+
+async def test_a_heartbeat_tells_the_age_of_what_was_sent_and_not_of_what_waits():
+    """A newer summary may not be told before min_interval is over."""
+    store = Store()
+    stream = watching_of(store).watch(question(min_interval_s=NEVER_S, heartbeat_s=SOON_S), later())
+    await next_of(stream)
+    store.jobs, store.as_of_s = 2, 7
+    computed = store.computed
+    await until(lambda: store.computed > computed + 2)
+    heartbeats = [await next_of(stream) for _ in range(3)]
+    assert {one.heartbeat.freshness.as_of_time.seconds for one in heartbeats} == {0}
     await stream.aclose()
 
 
