@@ -27,6 +27,8 @@ _MANY_MORE: Final = 10_000  # records that are waiting in the log
 _GATHER_S: Final = 2.0  # the longest that a batch waits for them
 _REST: Final = 2.0  # times the work before: so long a lane that is not full leaves the cores to the others,
 _LONGEST_REST_S: Final = 0.1  # or shorter
+_MOST_ROWS: Final = 450_000
+"""Of a batch before its last poll, whose 4,000 records bring at most 48,000 more: ClickHouse cuts a block at 1,048,449."""
 
 _log = structlog.get_logger(__name__)
 
@@ -249,13 +251,17 @@ class Lane:
 class Limits:
     """How large a batch may grow, and how often a partition may be applied."""
 
-    def __init__(self, *, records: int, value_bytes: int, min_interval_s: float) -> None:
-        self._records, self._value_bytes = records - at_once(records), value_bytes
+    def __init__(self, *, records: int, kept_bytes: int, min_interval_s: float) -> None:
+        self._records, self._kept_bytes = records - at_once(records), kept_bytes
         self.min_interval_s = min_interval_s
 
     def reached_by(self, batch: Decoded) -> bool:
-        """Whether a poll more could bring too many records, or there are enough bytes."""
-        return batch.records > self._records or batch.value_bytes >= self._value_bytes
+        """Whether a poll more could bring too many records, or there are enough rows or bytes that are kept."""
+        return (
+            batch.records > self._records
+            or batch.most_rows > _MOST_ROWS
+            or batch.kept_bytes >= self._kept_bytes
+        )
 
 
 def out_of_range(lane: Lane, offset: int) -> LogMismatch:

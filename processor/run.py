@@ -112,7 +112,7 @@ class Processor:
         )
         limits = Limits(
             records=settings.processor_max_batch_records,
-            value_bytes=settings.processor_max_batch_bytes,
+            kept_bytes=settings.processor_max_batch_bytes,
             min_interval_s=settings.processor_min_interval,
         )
         opener = Opener(self._admin, stores, grace_s=settings.processor_growth_grace)

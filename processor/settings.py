@@ -9,14 +9,8 @@ from analytics.settings import Addresses, GoDuration, Settings
 from analytics.store.migrate import DEDUPLICATION_WINDOW
 from analytics.tls_files import TlsFiles
 
-ROWS_PER_RECORD: Final = 6
-"""An event becomes at most so many rows: total, day and quarter hour, each of the workflow and of the user.
-
-One that is also the first to name its workflow becomes at most ten: a job may have ended in another bucket.
-"""
-
-MOST_BATCH_RECORDS: Final = 83_000
-"""So that a batch has less than 500,000 rows, at the very worst 830,000: ClickHouse cuts a block at 1,048,449."""
+MOST_BATCH_RECORDS: Final = 400_000
+"""Beyond that a batch only takes longer: the more records, the more of them are folded into the same rows."""
 
 
 LARGEST_MALFORMED_SHARE: Final = 0.1
@@ -38,7 +32,7 @@ class ProcessorSettings(Settings):
     kafka_heartbeat_interval: GoDuration = 3.0
     kafka_assignment_strategy: AssignmentStrategy = "cooperative-sticky"
 
-    processor_max_batch_records: Annotated[int, Field(ge=1_000, le=MOST_BATCH_RECORDS)] = MOST_BATCH_RECORDS
+    processor_max_batch_records: Annotated[int, Field(ge=1_000, le=MOST_BATCH_RECORDS)] = 250_000
     processor_max_batch_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 30)] = 32 << 20
     processor_min_interval: GoDuration = 0.05
     processor_horizon: GoDuration = 336 * 3600.0

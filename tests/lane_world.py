@@ -91,10 +91,10 @@ class LaneWorld:
     """One lane, with a script of writers for it to open and a clock that goes on with every step."""
 
     def __init__(
-        self, *script: Script, workers: Any = None, fits: int = 80_000, value_bytes: int = 1 << 30
+        self, *script: Script, workers: Any = None, fits: int = 80_000, kept_bytes: int = 1 << 30
     ) -> None:
         self.source, self.partition, self.now = FakeSource(), some_partition(), 0.0
-        limits = Limits(records=fits + AT_ONCE, value_bytes=value_bytes, min_interval_s=0.05)
+        limits = Limits(records=fits + AT_ONCE, kept_bytes=kept_bytes, min_interval_s=0.05)
         self.lane = Lane(self.partition, self._open, self.source, workers or InlineExecutor(), limits)  # type: ignore[arg-type]
         self._script = list(script)
 

@@ -17,6 +17,7 @@ from clickhouse_driver import errors as driver_errors
 
 from analytics.errors import Retryable, StoreTimeout, StoreUnavailable
 from analytics.settings import Settings
+from analytics.store.numpy_columns import import_without_pandas
 from analytics.store.statements import observed, summary
 
 CLIENT_NAME = "chronoverse-analytics"
@@ -65,6 +66,8 @@ class Connection:
     ) -> None:
         host, _, port = random.choice(settings.clickhouse_hosts).rpartition(":")  # noqa: S311 -- spreads load
         tls = settings.clickhouse_tls_enabled
+        if numpy:
+            import_without_pandas()
         self._client = Client(
             host=host,
             port=int(port),
@@ -144,12 +147,6 @@ class Connection:
                 sql, parameters, settings=_reading(settings), columnar=True
             )
         return columns
-
-    def iterate(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[Any]]:
-        """Yield a large result block by block, as columns."""
-        with self._speaking(summary(sql)):
-            blocks = self._client.execute_iter(sql, parameters, columnar=True)
-            yield from blocks
 
     def insert(
         self, sql: str, columns: Sequence[Any], *, settings: Mapping[str, object] | None = None

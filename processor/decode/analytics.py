@@ -22,7 +22,7 @@ from processor.decode.events import (
 from processor.decode.forms import Buffer, Octets, Pattern, numbers
 from processor.decode.keys import Keys, id_keys, job_keys
 from processor.decode.known_rows import UNKNOWN
-from processor.decode.nesting import is_too_deep
+from processor.decode.nesting import DEEPEST, is_too_deep
 from processor.decode.times import NS_PER_S, parse_time_s
 from processor.ids import ID_LENGTH, Int64s, is_canonical
 
@@ -139,14 +139,27 @@ def _what(form: _Form, buffer: Buffer, taken: Bools) -> _What:
     plain &= form.seconds.at(buffer, starts).matches & (buffer.octets[ends - 1] == _BRACE)
     plain &= found <= LONGEST_JOB_S
     what = _What(found.astype(np.int64), np.full(len(starts), _AT_RECORD), np.full(len(starts), NO_STATUS))
-    for place in np.flatnonzero(taken & ~plain).tolist():
+    _read_objects(buffer.joined, starts, ends, np.flatnonzero(taken & ~plain), what, taken)
+    return what
+
+
+def _read_objects(
+    joined: bytes, starts: Int64s, ends: Int64s, places: Int64s, what: _What, taken: Bools
+) -> None:
+    """Read the objects at these places one by one."""
+    read, rows = [], []
+    for place, start, end in zip(
+        places.tolist(), starts[places].tolist(), ends[places].tolist(), strict=True
+    ):
         try:
-            one = _read_data(buffer.joined[starts[place] : ends[place]])
+            rows.append(_read_data(joined[start:end]))
         except _NOT_PLAIN:
             taken[place] = False
         else:
-            what.seconds[place], what.end_s[place], what.status[place] = one
-    return what
+            read.append(place)
+    if read:
+        for column, values in zip(what, zip(*rows, strict=True), strict=True):
+            column[read] = values
 
 
 def _owners_of(
@@ -157,35 +170,31 @@ def _owners_of(
     An owner that is new in this call may have to be named by an earlier record than the one that it was met at.
     """
     owner = into.owners.canonical.find(pairs)
-    for place in np.flatnonzero(taken & ((owner == UNKNOWN) | (owner >= owners_before))).tolist():
+    was_unknown = owner == UNKNOWN
+    for place in np.flatnonzero(taken & (was_unknown | (owner >= owners_before))).tolist():
         try:
-            owner[place] = _canonical_owner(pairs[place].tobytes(), chunk, int(positions[place]), into)
+            text = pairs[place].tobytes().decode("ascii")
+            owner[place] = _owner(chunk, int(positions[place]), text[:ID_LENGTH], text[ID_LENGTH:], into)
         except ValueError:
             taken[place] = False
+    new = taken & was_unknown
+    into.owners.remember(pairs[new], owner[new])
     return owner
 
 
 def _read_data(data: bytes) -> tuple[int, int, int]:
     """Return seconds, end and status of an object `Data`. Raises msgspec.MsgspecError or ValueError."""
     fields = _decode_data(data)
-    if is_too_deep(b"{" + data):
+    if len(data) >= DEEPEST and is_too_deep(b"{" + data):
         raise ValueError("it is nested too deeply")
-    data.decode()  # bytes of fields that are not needed were not checked
+    if not data.isascii():
+        data.decode()  # bytes of fields that are not needed were not checked
     end_s = parse_time_s(fields.completed_at) if fields.completed_at else _AT_RECORD
     return fields.job_execution_duration, end_s, _status(fields.status)
 
 
 def _status(text: str | None) -> int:
     return _STATUS.get(text or "", NO_STATUS)
-
-
-def _canonical_owner(pair: bytes, chunk: Records, at: int, into: Decoded) -> int:
-    text = pair.decode("ascii")
-    user, workflow = text[:ID_LENGTH], text[ID_LENGTH:]
-    owner = _owner(chunk, at, user, workflow, into)
-    if is_canonical(text):
-        into.owners.canonical.add(pair, owner)
-    return owner
 
 
 def _owner(chunk: Records, at: int, user: str, workflow: str, into: Decoded) -> int:

@@ -1,7 +1,7 @@
 """What decoding yields: columns of events, and the few things that are not worth columns."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, Self
 
@@ -94,6 +94,7 @@ class Keyed(Columns, _Keyed):
 
 _NONE: Final = np.zeros(0, np.int64)
 _NO_KEY: Final = np.zeros(0, np.uint64)
+_FIRST_CAPITAL, _LAST_CAPITAL = ord("A"), ord("Z")
 NO_EVENTS: Final = Keyed(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NO_KEY, _NO_KEY, np.zeros(0, bool))
 
 
@@ -159,6 +160,11 @@ class Owners:
             known = self.index[text] = len(self.users) - 1
         return known
 
+    def remember(self, pairs: npt.NDArray[np.uint8], owner: Int64s) -> None:
+        """Let pairs of known owners be found in `canonical` from now on; those with a capital letter are left out."""
+        is_canonical = ~((pairs >= _FIRST_CAPITAL) & (pairs <= _LAST_CAPITAL)).any(axis=1)
+        self.canonical.add(pairs[is_canonical], owner[is_canonical])
+
     def halves(self) -> Halves:
         """Return the ids of all pairs. For one thread, which need not be the one that adds."""
         first, end = len(self._halves[0]), len(self.workflows)
@@ -182,6 +188,9 @@ class Named(NamedTuple):
 
 
 NONE_YET: Final = (-1, 0)
+
+_ROWS_OF_EVENT: Final = 6  # total, day and quarter hour, each of the workflow and of the user
+_QUARTER_S: Final = 900
 
 
 @dataclass
@@ -214,8 +223,25 @@ class Decoded:
     rejected: list[Rejected] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     records: int = 0
-    value_bytes: int = 0  # and what malformed records hold besides
+    value_bytes: int = 0
+    kept_bytes: int = 0  # of malformed records, which are kept whole
+    quarters: set[int] = field(default_factory=set)  # of an hour since 1970, in which something may count
     origins: list[str] = field(default_factory=list)  # `traceparent` headers, while traces are made
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows it may be folded into: six for each event, or fewer, where several meet in a quarter of an hour.
+
+        A workflow that is named is an event of its own: it counts at the time of its record, not of its job.
+        """
+        events, places = self.records + len(self.named), len(self.owners.users) * len(self.quarters)
+        return _ROWS_OF_EVENT * min(events, places)
+
+    def note_quarters(self, parts: Iterable[Keyed | Lines]) -> None:
+        """Note when these events count; the workflows that they name count at the times of their records."""
+        for part in parts:
+            for times_s in (part.at_s, part.time_ms // 1000):
+                self.quarters.update(np.unique(times_s // _QUARTER_S).tolist())
 
     def fact(self, user: int, workflow: int, time_ms: int) -> Facts:
         """Return the facts of a workflow, to be added to."""

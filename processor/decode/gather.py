@@ -28,14 +28,15 @@ class Gathering:
 
     def add(self, records: Sequence[RecordLike]) -> None:
         """Decode records, which are in the order of the log and lie behind those added before."""
-        batch, refused = self.batch, len(self.batch.rejected)
+        batch = self.batch
+        keyed, lines, refused = len(batch.keyed), len(batch.lines), len(batch.rejected)
         times_ms = np.array([record.timestamp()[1] for record in records], np.int64)
         self._decode(Records(records, times_ms, _offsets(records)))
         batch.end = records[-1].offset() + 1
         batch.records += len(records)
-        batch.value_bytes += sum(map(len, records)) + sum(
-            _bytes_beside_value(one.record) for one in batch.rejected[refused:]
-        )
+        batch.value_bytes += sum(map(len, records))
+        batch.kept_bytes += sum(_bytes(one.record) for one in batch.rejected[refused:])
+        batch.note_quarters((*batch.keyed[keyed:], *batch.lines[lines:]))
 
 
 def _decoder(topic: str, batch: Decoded) -> Callable[[Records], None]:
@@ -45,10 +46,9 @@ def _decoder(topic: str, batch: Decoded) -> Callable[[Records], None]:
     return lambda records: decode(records, batch)
 
 
-def _bytes_beside_value(record: RecordLike) -> int:
-    """Return how much a malformed record, which is kept whole, holds in its key and headers."""
+def _bytes(record: RecordLike) -> int:
     headers = sum(len(name) + len(value or b"") for name, value in record.headers() or ())
-    return len(record.key() or b"") + headers
+    return len(record) + len(record.key() or b"") + headers
 
 
 def _offsets(records: Sequence[RecordLike]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

@@ -38,17 +38,24 @@ class KnownRows:
         found[missed] = self._at(_second(value[missed]), words[missed])
         return found
 
-    def add(self, row: bytes, number: int) -> None:
-        """Remember a row, or let it be unknown when its places are taken."""
-        while number >= len(self._rows):
+    def add(self, rows: npt.NDArray[np.uint8], numbers: Int64s) -> None:
+        """Remember rows, or let those be unknown whose places are taken. A row may come again, with its number."""
+        if not len(numbers):
+            return
+        while numbers.max() >= len(self._rows):
             self._rows = np.concatenate((self._rows, np.zeros_like(self._rows)))
-        words = np.frombuffer(row, np.uint64)[None, :]
-        self._rows[number] = words
+        words = rows.view(np.uint64)
+        self._rows[numbers] = words
         value = self._mixed(words)
-        for (place,) in (value >> _TO_PLACE, _second(value)):
-            if self._numbers[place] in (UNKNOWN, number):
-                self._numbers[place] = number
-                return
+        left = ~self._take(value >> _TO_PLACE, numbers)
+        self._take(_second(value[left]), numbers[left])
+
+    def _take(self, places: UInt64s, numbers: Int64s) -> npt.NDArray[np.bool_]:
+        """Give places to rows unless they are taken; return which rows have theirs."""
+        is_free = self._numbers[places] == UNKNOWN
+        self._numbers[places[is_free]] = numbers[is_free]  # of several that want one, the last
+        has_it: npt.NDArray[np.bool_] = self._numbers[places] == numbers
+        return has_it
 
     def _mixed(self, words: UInt64s) -> UInt64s:
         value: UInt64s = words[:, 0] * self._multipliers[0]

@@ -40,7 +40,7 @@ def parse_time_ns(text: str) -> int:
 def parse_time_s(text: str) -> int:
     """Return the whole Unix second in which the time lies. Raises ValueError."""
     tail = text[19:]
-    if tail == "Z" or (tail[-1:] == "Z" and tail[0] == "." and len(tail) < 12 and _are_digits(tail[1:-1])):
+    if tail == "Z" or (tail[:1] == "." and tail[-1] == "Z" and len(tail) < 12 and _are_digits(tail[1:-1])):
         second = utc_second(text[:19])
         if second is not None:
             return second

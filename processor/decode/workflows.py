@@ -12,7 +12,7 @@ from processor.decode.forms import Buffer, Pattern
 from processor.decode.keys import COMPLETED_TAG, Keys, id_keys, result_key
 from processor.decode.known_rows import UNKNOWN
 from processor.decode.nesting import is_too_deep
-from processor.ids import ID_LENGTH, Int64s, is_canonical, parse_id
+from processor.ids import ID_LENGTH, Int64s, parse_id
 
 
 class _PlainResult(msgspec.Struct, gc=False):
@@ -87,25 +87,20 @@ def _take_completed(
     taken &= found.matches & (jobs == found.hole("again")).all(axis=1)
     pairs = np.concatenate((found.hole("user"), found.hole("workflow")), axis=1)
     owner = into.owners.canonical.find(pairs)
-    for place in np.flatnonzero(taken & (owner == UNKNOWN)).tolist():
+    was_unknown = owner == UNKNOWN
+    for place in np.flatnonzero(taken & was_unknown).tolist():
         try:
-            owner[place] = _new_owner(pairs[place].tobytes(), into)
+            text = pairs[place].tobytes().decode("ascii")
+            owner[place] = into.owners.of(text[:ID_LENGTH], text[ID_LENGTH:])
         except ValueError:
             taken[place] = False
+    new = taken & was_unknown
+    into.owners.remember(pairs[new], owner[new])
     at = candidates[taken]
     if len(at):
         detail = np.full(len(at), WAS_COMPLETED, np.int64)
         into.keyed.append(_keyed(chunk, at, owner[taken], detail, Keys(keys.hi[taken], keys.lo[taken])))
     return at
-
-
-def _new_owner(pair: bytes, into: Decoded) -> int:
-    """Return the owner of two ids beside each other, to be found in bulk from now on. Raises ValueError."""
-    text = pair.decode("ascii")
-    owner = into.owners.of(text[:ID_LENGTH], text[ID_LENGTH:])
-    if is_canonical(text):
-        into.owners.canonical.add(pair, owner)
-    return owner
 
 
 def _read_plain(value: bytes) -> Result:

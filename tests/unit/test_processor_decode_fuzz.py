@@ -125,7 +125,7 @@ def test_a_malformed_record_counts_with_all_that_is_kept_of_it():
     gathering = Gathering("analytics", 0)
     gathering.add([FakeRecord(b"{", 0, key=b"k" * 100, headers=[("name", b"v" * 50), ("none", None)])])
     gathering.add([FakeRecord(None, 1, key=None)])
-    assert gathering.batch.value_bytes == 1 + 100 + 4 + 50 + 4
+    assert gathering.batch.kept_bytes == 1 + 100 + 4 + 50 + 4
 
 
 # --- nesting ---

@@ -1,5 +1,6 @@
 """Sums of a batch against a plain model."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import numpy as np
@@ -26,7 +27,18 @@ from processor.decode.events import (
 from processor.fold import DAY, QUARTER, TOTAL, fold
 from processor.measures import MEASURES
 from tests.plain_sums import OF_NAMED, of_job, of_line, of_result, plain_sums, sums_of_rows
-from tests.processor_world import NOW_MS, USER, finished_job, gathered, log_line, some_id, step
+from tests.processor_world import (
+    NOW_MS,
+    USER,
+    FakeRecord,
+    as_value,
+    finished_job,
+    gathered,
+    gathered_of,
+    log_line,
+    some_id,
+    step,
+)
 
 USERS = [some_id(number) for number in (10, 11)]
 PAIRS = [
@@ -119,6 +131,35 @@ def test_the_rows_are_the_sums_of_the_events(batch, split):
 @settings(max_examples=60, deadline=None)
 def test_an_event_becomes_at_most_six_rows(batch):
     assert len(folded(batch).resolution) <= 6 * sum(map(len, batch))
+
+
+job_records = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 5), st.one_of(st.none(), st.integers(0, 5))), min_size=1
+)
+
+
+@given(job_records)
+@settings(max_examples=60, deadline=None)
+def test_a_batch_tells_how_many_rows_it_becomes_at_most(jobs_of):
+    """From when its events count and whom they name, before it is folded."""
+    batch = gathered_of("analytics", [
+        FakeRecord(
+            as_value(finished_job(number, WorkflowID=some_id(20 + flow), completed_at=_before(quarters))),
+            number,
+            NOW_MS + after * QUARTER_S * 1000,
+        )
+        for number, (flow, after, quarters) in enumerate(jobs_of)
+    ])  # fmt: skip
+    rows = fold(additions(batch.keyed, batch.lines, list(batch.named.values())), batch.owners)
+    assert len(rows.resolution) <= batch.most_rows <= 6 * (len(jobs_of) + len(batch.named))
+
+
+def _before(quarters):
+    """The time so many quarters of an hour ago, as events write it; of None, None."""
+    if quarters is None:
+        return None
+    at = datetime.fromtimestamp(NOW_MS / 1000 - quarters * QUARTER_S, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @given(some_batches)

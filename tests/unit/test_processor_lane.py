@@ -3,14 +3,14 @@
 import pytest
 
 from analytics.errors import StoreUnavailable
-from processor.decode.events import Decoded
+from processor.decode.events import Decoded, Owners
 from processor.lane import Limits
 from processor.ledger import CheckpointMoved
 from processor.lineage_table import TopicGrew
 from processor.model import Checkpoint
 from processor.source import at_once
 from tests.lane_world import LaneWorld, PatientExecutor, ScriptedWriter, offsets, opened
-from tests.processor_world import FakeRecord, as_value, finished_job, records
+from tests.processor_world import USER, FakeRecord, as_value, finished_job, records, some_id
 
 AWAY = StoreUnavailable("ClickHouse is away")
 
@@ -171,13 +171,24 @@ def test_a_full_batch_does_not_wait():
     assert offsets(writer.applied) == [(0, 3)]
 
 
-@pytest.mark.parametrize("most", [1_000, 4_000, 83_000])
+@pytest.mark.parametrize("most", [1_000, 4_000, 250_000])
 def test_no_poll_brings_more_than_a_batch_may_have(most):
-    limits = Limits(records=most, value_bytes=1 << 30, min_interval_s=0)
+    limits = Limits(records=most, kept_bytes=1 << 30, min_interval_s=0)
     largest_that_goes_on = most - at_once(most)
     assert at_once(most) <= most
     assert not limits.reached_by(Decoded(0, 0, records=largest_that_goes_on))
     assert limits.reached_by(Decoded(0, 0, records=largest_that_goes_on + 1))
+
+
+@pytest.mark.parametrize(("quarters", "is_enough"), [(1, False), (75, False), (76, True), (10_000, True)])
+def test_a_batch_goes_on_while_it_is_few_rows(quarters, is_enough):
+    """Of 1,000 workflows in so many quarters of an hour, or of 100,000 events, whichever is less."""
+    owners = Owners()
+    for number in range(1000):
+        owners.of(USER, some_id(number))
+    batch = Decoded(0, 0, owners=owners, quarters=set(range(quarters)), records=100_000)
+    limits = Limits(records=250_000, kept_bytes=1 << 30, min_interval_s=0)
+    assert limits.reached_by(batch) is is_enough
 
 
 # --- the border of a segment ---

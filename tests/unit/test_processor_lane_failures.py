@@ -8,6 +8,7 @@ from processor.lane import out_of_range
 from processor.ledger import CheckpointMoved
 from processor.model import Checkpoint
 from tests.lane_world import LaneWorld, PatientExecutor, ScriptedWriter, applying, offsets, opened
+from tests.processor_world import FakeRecord
 
 AWAY = StoreUnavailable("ClickHouse is away")
 MOVED = CheckpointMoved(Checkpoint(9))
@@ -197,9 +198,12 @@ def test_a_lane_is_full_when_a_poll_more_could_bring_too_many_records(count, is_
     assert (world.lane.full_since is not None) is is_full
 
 
-def test_a_lane_is_full_when_it_has_enough_bytes():
-    world = opened(ScriptedWriter(0), value_bytes=1000)
+def test_a_lane_is_full_when_it_keeps_enough_bytes():
+    """Malformed records are kept whole; of the others only columns."""
+    world = opened(ScriptedWriter(0), kept_bytes=1000)
     world.feed(0, 10)
+    assert world.lane.full_since is None
+    world.lane.feed([FakeRecord(b"{" * 1000, 10)], world.now)
     assert world.lane.full_since is not None
 
 

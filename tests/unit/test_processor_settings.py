@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from analytics.settings import InvalidSettings, load
 from processor.__main__ import main
 from processor.importing.settings import ImportSettings
-from processor.settings import MOST_BATCH_RECORDS, ROWS_PER_RECORD, ProcessorSettings
+from processor.settings import MOST_BATCH_RECORDS, ProcessorSettings
 
 WRONG = {
     "KAFKA_BROKERS": "nowhere",
@@ -116,10 +116,6 @@ def test_settings_cannot_be_changed():
     settings = load(ProcessorSettings)
     with pytest.raises(ValueError, match="frozen"):
         settings.processor_workers = 3
-
-
-def test_the_largest_batch_stays_far_below_the_size_that_clickhouse_cuts():
-    assert MOST_BATCH_RECORDS * ROWS_PER_RECORD + 1 < 500_000
 
 
 def test_invalid_settings_end_the_program_with_78(environment):
