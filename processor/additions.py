@@ -58,7 +58,7 @@ def additions(
         for event, of in _OF_EVENT.items():
             is_one = one.event == event
             if is_one.any():
-                added.append(of(one if is_one.all() else one.where(is_one)))
+                added.append(of(one.where(is_one)))
     added += [_of_lines(one, streams) for one in lines if len(one.owner)]
     if named:
         added.append(_of_named(named))

@@ -104,13 +104,14 @@ class PartitionWriter:
     def _drop_repeats(self, batch: Decoded) -> _Firsts:
         """Return what counts, and write every event of the batch into the index."""
         below = batch.first
+        # In place of their parts: a large batch would be in memory twice.
+        batch.keyed, batch.lines = Keyed.joined(batch.keyed), Lines.joined(batch.lines)
         named = self._events.first_named(batch.named, below)
-        events = Keyed.concatenate(batch.keyed) if batch.keyed else None
+        events = batch.keyed[0] if batch.keyed else None
         keyed = [] if events is None else [events.where(self._events.first_events(events, below))]
         self._events.write(events, {one: batch.named[one] for one in named})
         lines: list[Lines] = []
-        if batch.lines:
-            all_lines = Lines.concatenate(batch.lines)
+        for all_lines in batch.lines:
             lines = [all_lines.where(self._lines.first_lines(all_lines, batch.streams, below))]
             self._lines.write(all_lines, batch.streams)
         return _Firsts(keyed, lines, named)

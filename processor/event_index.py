@@ -23,7 +23,9 @@ NEVER: Final = 65_535
 
 _LEND_WITHIN_S: Final = 60.0
 _LOOK_UP_AT_ONCE: Final = 10_000
+_PAGE: Final = 1 << 18  # keys: all at once would take more memory than the filter
 _LOADED_SHARE: Final = 4  # a filter starts a quarter full
+_HIGHEST_HI: Final = 2**64 - 1
 _KNOWN_WORKFLOWS: Final = 100_000
 _INSERT_SETTINGS: Final = {"async_insert": 0, "max_partitions_per_insert_block": 0}
 
@@ -45,7 +47,7 @@ GROUP BY key_hi, key_lo
 _NEWEST = """
 SELECT key_hi, key_lo
 FROM event_keys
-WHERE {evidence} AND garbage_week != 65535
+WHERE {evidence} AND garbage_week != 65535 AND key_hi <= %(highest_hi)s
 ORDER BY key_hi DESC
 LIMIT %(most)s
 """
@@ -94,16 +96,18 @@ class EventIndex:
     def write(self, keyed: Keyed | None, named: dict[int, Named]) -> None:
         """Insert the rows of a batch: events with a key, repeated ones too, and workflows named first."""
         rows = NO_EVENTS if keyed is None else keyed.where(keyed.has_key)
-        keys = [workflow_key(one) for one in named]
         columns: list[npt.NDArray[Any]] = [
-            np.concatenate((rows.key_hi, np.array([hi for hi, _ in keys], np.uint64))),
-            np.concatenate((rows.key_lo, np.array([lo for _, lo in keys], np.uint64))),
-            np.concatenate((rows.offset, np.array([one.offset for one in named.values()], np.int64))),
-            np.concatenate((rows.time_ms, np.array([one.time_ms for one in named.values()], np.int64))),
-            np.concatenate((weeks(rows.time_ms), np.full(len(named), NEVER))).astype(np.uint16),
+            rows.key_hi,
+            rows.key_lo,
+            rows.offset,
+            rows.time_ms,
+            weeks(rows.time_ms),
         ]
+        if named:
+            columns = [np.concatenate(both) for both in zip(columns, _columns_of(named), strict=True)]
         if not len(columns[0]):
             return
+        columns[-1] = columns[-1].astype(np.uint16)
         with self._columns.lend(_LEND_WITHIN_S) as connection:
             sql = _INSERT.format(partition_id=self._index_rows.partition_id)
             connection.insert(sql, columns, settings=_INSERT_SETTINGS)
@@ -123,17 +127,22 @@ class EventIndex:
         return self._seen
 
     def _load(self, below: int) -> SeenKeys:
-        """Return a filter with the newest keys below the checkpoint."""
-        most = self._filter_bytes * 8 // BITS_PER_KEY // _LOADED_SHARE
+        """Return a filter with the newest keys below the checkpoint, which come a page at a time."""
+        seen = SeenKeys(self._filter_bytes)
+        left = self._filter_bytes * 8 // BITS_PER_KEY // _LOADED_SHARE
         sql = _NEWEST.format(evidence=self._index_rows.evidence(below, "record_offset"))
-        with self._columns.lend(_LEND_WITHIN_S) as connection:
-            columns = connection.query_columns(sql, {"most": most})
-        if not columns:
-            return SeenKeys(self._filter_bytes)
-        hi, lo = columns
-        floor_hi = int(hi.min()) + 1 if len(hi) == most else 0  # of the smallest some may be missing
-        seen = SeenKeys(self._filter_bytes, floor_hi)
-        seen.add(hi, lo)
+        lowest_hi, highest_hi = _HIGHEST_HI, None
+        while left > 0 and lowest_hi != highest_hi:
+            highest_hi, most = lowest_hi, min(left, _PAGE)
+            with self._columns.lend(_LEND_WITHIN_S) as connection:
+                columns = connection.query_columns(sql, {"highest_hi": highest_hi, "most": most})
+            if columns:
+                seen.add(*columns)
+                lowest_hi = int(columns[0][-1])
+            if not columns or len(columns[0]) < most:
+                return seen  # those were all
+            left -= most
+        seen.know_from(lowest_hi + 1)  # of the smallest some may be missing
         return seen
 
     def _look_up(self, keys: list[tuple[int, int]], below: int) -> dict[tuple[int, int], int]:
@@ -148,3 +157,15 @@ class EventIndex:
                 rows = connection.query_with_table(sql, asked)
             found |= {(hi, lo): newest_ms for hi, lo, newest_ms in rows}
         return found
+
+
+def _columns_of(named: dict[int, Named]) -> list[npt.NDArray[Any]]:
+    """Return the rows of workflows, a column each."""
+    keys = [workflow_key(one) for one in named]
+    return [
+        np.array([hi for hi, _ in keys], np.uint64),
+        np.array([lo for _, lo in keys], np.uint64),
+        np.array([one.offset for one in named.values()], np.int64),
+        np.array([one.time_ms for one in named.values()], np.int64),
+        np.full(len(named), NEVER),
+    ]

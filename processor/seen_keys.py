@@ -1,7 +1,7 @@
 """A filter in memory that knows most keys to be fresh, so that only few have to be looked up in the index.
 
 A blocked Bloom filter: each key sets four bits of one 64-bit word (Putze, Sanders, Singler: "Cache-, Hash- and
-Space-Efficient Bloom Filters", 2007). It holds every key of its partition, from `floor_hi` on, below the offset
+Space-Efficient Bloom Filters", 2007). It holds every key of its partition, from its floor on, below the offset
 that its owner keeps beside it: so "not in here" means fresh, while "in here" and "older than the floor" mean ask.
 """
 
@@ -30,11 +30,11 @@ def mixed(hi: UInt64s, lo: UInt64s) -> UInt64s:
 class SeenKeys:
     """The filter of one partition, of a fixed size. Keys may be added twice."""
 
-    def __init__(self, size_bytes: int, floor_hi: int = 0) -> None:
+    def __init__(self, size_bytes: int) -> None:
         words = 1 << (size_bytes // 8).bit_length() - 1
         self._words = np.zeros(words, dtype=np.uint64)
         self._shift = np.uint64(64 - words.bit_length() + 1)
-        self._floor_hi = np.uint64(floor_hi)
+        self._floor_hi = np.uint64(0)
         self._capacity = words * 64 // BITS_PER_KEY
         self._count = 0
 
@@ -48,6 +48,10 @@ class SeenKeys:
         words, bits = self._places(hi, lo)
         asked: Bools = (self._words[words] & bits == bits) | (hi < self._floor_hi)
         return asked
+
+    def know_from(self, floor_hi: int) -> None:
+        """Have all keys looked up that are below: some of them may not be in here."""
+        self._floor_hi = np.uint64(floor_hi)
 
     def add(self, hi: UInt64s, lo: UInt64s) -> None:
         """Remember keys."""

@@ -32,7 +32,7 @@ class ProcessorSettings(Settings):
     kafka_heartbeat_interval: GoDuration = 3.0
     kafka_assignment_strategy: AssignmentStrategy = "cooperative-sticky"
 
-    processor_max_batch_records: Annotated[int, Field(ge=1_000, le=MOST_BATCH_RECORDS)] = 250_000
+    processor_max_batch_records: Annotated[int, Field(ge=1_000, le=MOST_BATCH_RECORDS)] = 200_000
     processor_max_batch_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 30)] = 32 << 20
     processor_min_interval: GoDuration = 0.05
     processor_horizon: GoDuration = 336 * 3600.0

@@ -45,13 +45,20 @@ class Columns:
     """Mixed into named tuples of columns of equal length."""
 
     def where(self, mask: Bools) -> Self:
-        """Return the rows for which the mask is true."""
+        """Return the rows for which the mask is true: these columns, not copies, where that is all of them."""
+        if mask.all():
+            return self
         return type(self)(*(column[mask] for column in self))  # type: ignore[attr-defined]
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Return the rows of all parts, in their order."""
         return cls(*map(np.concatenate, zip(*parts, strict=True)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> list[Self]:
+        """Return one part with the rows of all parts, in their order; of none, none."""
+        return [cls.concatenate(parts)] if len(parts) > 1 else list(parts)
 
 
 JOB, RESULT, LINE = range(3)

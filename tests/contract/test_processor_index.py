@@ -237,6 +237,17 @@ def test_keys_of_one_millisecond_may_be_more_than_are_loaded(stores):
     assert not world.index.first_events(events, 30).any()
 
 
+@pytest.mark.parametrize("page", [1, 7, 120, 121])
+@pytest.mark.parametrize("filter_bytes", [LARGE, SMALL])
+def test_a_filter_is_loaded_a_page_at_a_time(stores, monkeypatch, page, filter_bytes):
+    """With a page of one key the page after it is the same one: then the rest stays unknown, and is looked up."""
+    monkeypatch.setattr("processor.event_index._PAGE", page)
+    world = World(stores, filter_bytes)
+    world.write(*many(120))
+    world.restart()
+    assert world.apply(*(event(number, 120 + number) for number in range(120))) == [False] * 120
+
+
 def test_a_job_with_the_event_key_of_a_workflow_gets_the_same_answer_from_every_filter(stores):
     odd = finished_job(EventKey=f"analytics:workflow:{WORKFLOW}")
     events, answers = decoded((odd, 200, NOW_MS)), []

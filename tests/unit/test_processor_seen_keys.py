@@ -74,7 +74,9 @@ def test_keys_of_the_same_millisecond_are_told_apart():
 
 
 def test_a_key_below_the_floor_is_asked_although_nothing_was_added():
-    asked = SeenKeys(SIZE_BYTES, floor_hi=100).may_have(*columns([(99, 1), (100, 1), (101, 1)]))
+    seen = SeenKeys(SIZE_BYTES)
+    seen.know_from(100)
+    asked = seen.may_have(*columns([(99, 1), (100, 1), (101, 1)]))
     assert asked.tolist() == [True, False, False]
 
 
