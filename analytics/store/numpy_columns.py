@@ -68,4 +68,4 @@ def _are_null(items: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """As `pandas.isnull` for columns that are no floats."""
     if items.dtype != object:
         return np.zeros(len(items), bool)
-    return np.fromiter((one is None for one in items), bool, len(items))
+    return np.equal(items, None).astype(bool)
