@@ -3,8 +3,8 @@
 Which rows are evidence: see `index_rows`. Writing a row twice is harmless.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ FROM input('key_hi UInt64, key_lo UInt64, record_offset Int64, time_ms Int64, ga
 FORMAT Native
 """
 
+_ASKED: Final = {"key_hi": "UInt64", "key_lo": "UInt64"}
 _LOOK_UP = """
 SELECT key_hi, key_lo, max(time_ms)
 FROM event_keys
@@ -54,6 +55,14 @@ LIMIT %(most)s
 def weeks(times_ms: Int64s) -> Int64s:
     """Return the weeks from 1970 in which times lie, as far as a row can be dropped by them."""
     return np.clip(times_ms // WEEK_MS, 0, NEVER - 1)
+
+
+class _Source(NamedTuple):
+    """Connections to a shard, and the SQL condition that a row there is evidence."""
+
+    plain: Pool
+    columns: Pool
+    evidence: str
 
 
 class EventIndex:
@@ -124,27 +133,37 @@ class EventIndex:
 
     def _load(self, below: int) -> SeenKeys:
         """Return a filter with the newest keys below the checkpoint."""
-        most = self._filter_bytes * 8 // BITS_PER_KEY // _LOADED_SHARE
-        sql = _NEWEST.format(evidence=self._index_rows.evidence(below, "record_offset"))
-        with self._columns.lend(_LEND_WITHIN_S) as connection:
-            columns = connection.query_columns(sql, {"most": most})
-        if not columns:
-            return SeenKeys(self._filter_bytes)
-        hi, lo = columns
-        floor_hi = int(hi.min()) + 1 if len(hi) == most else 0  # of the smallest some may be missing
-        seen = SeenKeys(self._filter_bytes, floor_hi)
-        seen.add(hi, lo)
+        sources = list(self._sources(below))
+        most = self._filter_bytes * 8 // BITS_PER_KEY // _LOADED_SHARE // len(sources)
+        loaded = [found for one in sources if (found := _newest_keys(one, most))]
+        # Of the smallest of a full answer some may be missing.
+        floors = [int(hi.min()) + 1 for hi, _ in loaded if len(hi) == most]
+        seen = SeenKeys(self._filter_bytes, max(floors, default=0))
+        for hi, lo in loaded:
+            seen.add(hi, lo)
         return seen
+
+    def _sources(self, below: int) -> Iterator[_Source]:
+        for one, evidence in self._index_rows.evidence(below, "record_offset"):
+            if one is None:
+                yield _Source(self._plain, self._columns, evidence)
+            else:
+                yield _Source(one.plain, one.columns, evidence)
 
     def _look_up(self, keys: list[tuple[int, int]], below: int) -> dict[tuple[int, int], int]:
         """Return the newest record time of each key that has a row below the checkpoint."""
         found: dict[tuple[int, int], int] = {}
-        sql = _LOOK_UP.format(evidence=self._index_rows.evidence(below, "record_offset"))
         for start in range(0, len(keys), _LOOK_UP_AT_ONCE):
-            asked = Table(
-                "asked", {"key_hi": "UInt64", "key_lo": "UInt64"}, keys[start : start + _LOOK_UP_AT_ONCE]
-            )
-            with self._plain.lend(_LEND_WITHIN_S) as connection:
-                rows = connection.query_with_table(sql, asked)
-            found |= {(hi, lo): newest_ms for hi, lo, newest_ms in rows}
+            asked = Table("asked", _ASKED, keys[start : start + _LOOK_UP_AT_ONCE])
+            for source in self._sources(below):
+                with source.plain.lend(_LEND_WITHIN_S) as connection:
+                    rows = connection.query_with_table(_LOOK_UP.format(evidence=source.evidence), asked)
+                for hi, lo, newest_ms in rows:
+                    found[hi, lo] = max(newest_ms, found.get((hi, lo), newest_ms))
         return found
+
+
+def _newest_keys(source: _Source, most: int) -> list[Any]:
+    """Return the upper and the lower halves of the newest keys of a shard; nothing when it has none."""
+    with source.columns.lend(_LEND_WITHIN_S) as connection:
+        return connection.query_columns(_NEWEST.format(evidence=source.evidence), {"most": most})

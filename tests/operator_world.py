@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from analytics.settings import Settings
 from analytics.store.pool import Connection, Pool
 from processor.apply import PartitionWriter, Stores
-from processor.audit.auditor import Auditor, sketch
+from processor.audit.auditor import Auditor, Stored, sketch
 from processor.audit.finding import Report
 from processor.ledger import Ledger
 from processor.lineage_table import Lineage, identify
@@ -89,12 +89,14 @@ class Counted:
     def audit(self) -> Report:
         """What the whole audit finds, without asking Kafka."""
         with self.plain.lend(10) as connection:
-            return Auditor(connection, self.settings, self.lineages, None).audit(lambda _: None)
+            return Auditor(Stored.on_one(connection), self.settings, self.lineages, None).audit(
+                lambda _: None
+            )
 
     def sketch(self) -> Report:
         """What the processors find by themselves."""
         with self.plain.lend(10) as connection:
-            return sketch(connection, self.settings)
+            return sketch(Stored.on_one(connection), self.settings)
 
 
 @contextmanager

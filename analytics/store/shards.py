@@ -5,7 +5,8 @@ without a row there it is the only server. Numbers and index are local tables of
 `<database>_shards` of the home shard has tables of the same names over all shards, so that no SELECT changes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -122,6 +123,21 @@ def settings_of(settings: SettingsT, shard: Shard) -> SettingsT:
 def whole_of(database: str) -> str:
     """Return the name of the database over all shards, and of the cluster in the configuration of the home shard."""
     return f"{database}_shards"
+
+
+@contextmanager
+def whole_connection(
+    settings: Settings, shards: Sequence[Shard], *, timeout_s: float
+) -> Iterator[Connection]:
+    """Open a connection to all that is counted, wherever it is. `shards`: as `read_shards` returns them."""
+    database = settings.clickhouse_database
+    connection = Connection(
+        settings, timeout_s=timeout_s, database=whole_of(database) if len(shards) > 1 else database
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def make_whole(connection: Connection, database: str) -> None:
