@@ -39,7 +39,7 @@ class ShardWatch:
         if missing:
             why = (
                 f"cluster {whole_of(self._database)} in the configuration of the home shard does not reach "
-                f"shard {', '.join(map(str, missing))}: answers would lack what is counted there"
+                f"shard {', '.join(map(str, missing))} exactly once: answers would be wrong"
             )
             self._hold(why)
             raise StoreUnavailable(why)

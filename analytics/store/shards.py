@@ -35,9 +35,8 @@ ORDER BY number
 _COUNT = "SELECT uniqExact(number) FROM shards"
 _IDENTITY = "SELECT shard_id, home_id FROM shard_identity ORDER BY noted_at LIMIT 1"
 _MISSING = """
-SELECT number FROM shards
-WHERE shard_id NOT IN (SELECT shard_id FROM `{whole}`.shard_identity)
-GROUP BY number
+SELECT DISTINCT number FROM shards
+WHERE shard_id NOT IN (SELECT shard_id FROM `{whole}`.shard_identity GROUP BY shard_id HAVING count() = 1)
 ORDER BY number
 """
 _CREATE_DATABASE = "CREATE DATABASE IF NOT EXISTS `{whole}`"
@@ -93,7 +92,10 @@ def count_shards(connection: Connection, settings: dict[str, object]) -> int:
 
 
 def missing_shards(connection: Connection, database: str, settings: dict[str, object]) -> list[int]:
-    """Return which listed shards the tables over all shards do not reach. Raises StoreUnavailable if one is away."""
+    """Return which listed shards the tables over all shards do not reach exactly once.
+
+    Raises StoreUnavailable when one of them is away.
+    """
     sql = _MISSING.format(whole=whole_of(database))
     return [number for (number,) in connection.query(sql, settings=settings)]
 
