@@ -11,7 +11,7 @@ So there is no moment at which it holds rows that a service does not read. Who d
 holds nothing and is asked nothing; the same command goes on.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Final, NamedTuple
 from uuid import uuid4
@@ -144,7 +144,7 @@ class AddingShard:
         return (
             f"{self._address} is prepared, but the configuration of the home shard {what}. Put this into it "
             f"(config.d/*.xml, with <user>, <password> and <secure>1</secure> as needed), and run the same command again:\n"
-            f"{cluster_xml(whole_of(self._settings.clickhouse_database), every)}"
+            f"{clusters_xml({whole_of(self._settings.clickhouse_database): every})}"
         )
 
     def _place_begun(self) -> None:
@@ -192,13 +192,16 @@ def list_shard(
     connection.query(_LIST, values, settings=settings)
 
 
-def cluster_xml(name: str, addresses: Iterable[str]) -> str:
-    """Return the definition of a cluster, as the configuration of ClickHouse takes it."""
-    shards = []
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        shards.append(f"    <shard><replica><host>{host}</host><port>{port}</port></replica></shard>")
-    return "\n".join([f"<remote_servers>\n  <{name}>", *shards, f"  </{name}>\n</remote_servers>"])
+def clusters_xml(clusters: Mapping[str, Iterable[str]]) -> str:
+    """Return the definition of clusters, addresses by name, as the configuration of ClickHouse takes it."""
+    lines = ["<remote_servers>"]
+    for name, addresses in clusters.items():
+        lines.append(f"  <{name}>")
+        for address in addresses:
+            host, _, port = address.rpartition(":")
+            lines.append(f"    <shard><replica><host>{host}</host><port>{port}</port></replica></shard>")
+        lines.append(f"  </{name}>")
+    return "\n".join([*lines, "</remote_servers>"])
 
 
 def _note_identity(pools: Pools, identity: Identity) -> Identity:

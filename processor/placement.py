@@ -32,19 +32,19 @@ class Load(NamedTuple):
     partitions: int
 
 
-def choose_shard(shards: Iterable[Shard], loads: Collection[Load], topic: str) -> int | None:
-    """Return the shard for a partition of a topic that was never begun; None when none is open. Pure.
+def choose_shard(shards: Iterable[Shard], loads: Collection[Load], partition: Partition) -> int | None:
+    """Return the shard for a partition that was never begun; None when none is open. Pure.
 
-    It is the one with the fewest partitions of that topic, for those have alike many records; then the one with the
-    fewest at all, then the first one.
+    It is the one with the fewest partitions of that topic, for those have alike many records. Among equals the number of
+    the partition decides: many are begun at the same time, and each processor sees none of the others' yet.
     """
+    open_ = sorted(one.number for one in shards if one.is_open and one.is_ready)
 
-    def load(number: int) -> tuple[int, int, int]:
-        of_it = [one for one in loads if one.shard == number]
-        of_topic = sum(one.partitions for one in of_it if one.topic == topic)
-        return of_topic, sum(one.partitions for one in of_it), number
+    def load(at: int) -> tuple[int, int]:
+        of_topic = (one for one in loads if (one.shard, one.topic) == (open_[at], partition.topic))
+        return sum(one.partitions for one in of_topic), (at - partition.number) % len(open_)
 
-    return min((one.number for one in shards if one.is_open and one.is_ready), key=load, default=None)
+    return open_[min(range(len(open_)), key=load)] if open_ else None
 
 
 def read_loads(connection: Connection) -> list[Load]:

@@ -118,7 +118,7 @@ class ShardPools:
             return HOME
         with self.home.plain.lend(_LEND_WITHIN_S) as connection:
             loads = read_loads(connection)
-        number = choose_shard(shards, loads, partition.topic)
+        number = choose_shard(shards, loads, partition)
         if number is None:
             raise NoShardIsOpen(
                 f"{partition} was never begun, and no shard takes new partitions: open one, or add one "

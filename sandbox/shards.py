@@ -6,7 +6,7 @@ from pathlib import Path
 from analytics.settings import Settings
 from analytics.store.pool import StatementFailed
 from analytics.store.shards import whole_of
-from processor.adding_shard import AddingShard, cluster_xml
+from processor.adding_shard import AddingShard, clusters_xml
 from processor.operate.access import access, connect
 from processor.settings import ProcessorSettings
 from sandbox.clickhouse import LocalClickHouse
@@ -26,7 +26,7 @@ def local_shards(
         return [LocalClickHouse(directory, port, log=logs / "clickhouse.log")]
     ports = free_ports(count)
     ports[0] = port or ports[0]
-    config = cluster_xml(whole_of(database), [f"{LOCALHOST}:{one}" for one in ports])
+    config = clusters_xml({whole_of(database): [f"{LOCALHOST}:{one}" for one in ports]})
     servers = [LocalClickHouse(directory, ports[0], log=logs / "clickhouse.log", config=config)]
     for number, one in enumerate(ports[1:], 2):
         name = f"clickhouse-{number}"

@@ -72,10 +72,8 @@ def run_set_open(settings: ProcessorSettings, number: int, *, is_open: bool, dry
             with to.plain.lend(TIMEOUT_S) as connection:
                 list_shard(connection, changed, is_new=False)
         others = [one for one in (*shards.values(), changed) if one.is_open and one.number != number]
-    takes = "takes" if is_open else "takes no"
-    click.echo(
-        f"{'Would be said: ' if dry_run else ''}shard {number} {takes} partitions that were never begun."
-    )
+    verb = "would take" if dry_run else "takes"
+    click.echo(f"Shard {number} {verb}{'' if is_open else ' no'} partitions that were never begun.")
     if not is_open and not others:
         click.echo("No shard is open now: partitions that are added to topics wait until one is.", err=True)
 
