@@ -111,9 +111,7 @@ def statements(settings: UserSettings) -> Iterator[str]:
 def service_rights(database: str) -> list[str]:
     """Return what the service needs: to read, here and over all shards."""
     return [
-        *(
-            _on(database, "SELECT", table) for table in (*SERVICE_READS, "shard_identity")
-        ),  # as part of the whole
+        *(_on(database, "SELECT", table) for table in (*SERVICE_READS, *_WHICH_SHARDS)),
         *(_on(whole_of(database), "SELECT", table) for table in _SERVICE_READS_WHOLE),
     ]
 

@@ -1,5 +1,6 @@
 """Counting on two servers: what is on the other one is known, compared and kept there as if it were here."""
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from processor.audit.finding import Harm
 from processor.event_index import WEEK_MS
 from processor.garbage import drop_garbage
+from processor.operate.entry import Refused
+from processor.operate.rebuild import run_rebuild
+from processor.operate.status import run_status
+from processor.operate.switch import run_switch
+from processor.skipping import Skip, Skipping
 from tests.operator_world import Counted
 from tests.processor_world import HORIZON_MS, NOW_MS, built, finished_job, log_line, step
 
@@ -97,6 +103,39 @@ def test_the_audit_says_which_server_has_tables_that_are_not_as_they_must_be(wor
     (finding,) = world.sketch().findings
     assert finding.check == "schema"
     assert finding.what.startswith("shard 2: ")
+
+
+def test_a_skip_removes_index_rows_where_the_partition_is(world):
+    """Rows behind its checkpoint would be taken for events that were counted."""
+    count_some(world, 1)
+    lineage = world.lineages["analytics"]
+    partition = lineage.partition(1)
+    at = world.ledger.checkpoint(partition)
+    insert_key(world, partition.id, at.next_offset + 1, on_second=True)
+    rows = world.shards.of(partition.id).plain
+    skipping = Skipping(world.plain, rows, world.ledger, lambda _: None)
+    skipping.skip(Skip(lineage, partition, at, at.next_offset + 9, -1, "a test"))
+    assert world.ledger.checkpoint(partition).next_offset == at.next_offset + 9
+    assert skipping.rows_from(partition, at.next_offset) == 0
+    assert found(world.audit()) == []
+
+
+def test_status_says_where_each_partition_is(world, capsys):
+    for number in (0, 1):
+        count_some(world, number)
+    capsys.readouterr()
+    with pytest.raises(SystemExit):  # Kafka is away
+        run_status(world.settings, as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    places = {(one["topic"], one["partition"]): one["shard"] for one in said["partitions"]}
+    assert (places["analytics", 0], places["analytics", 1]) == (1, 2)
+    assert set(said["stores"]) == {"1", "2"}
+
+
+@pytest.mark.parametrize("command", [run_rebuild, run_switch])
+def test_a_rebuild_refuses_several_servers(world, command):
+    with pytest.raises(Refused, match="one ClickHouse server only"):
+        command(world.settings, dry_run=False)
 
 
 def test_weeks_are_dropped_that_no_partition_of_any_server_needs(world):
