@@ -51,9 +51,8 @@ async def test_everybody_can_do_what_he_must(users):
         assert shards.numbers() == [1, 2]
         await ShardWatch(DATABASE, []).look(runner, 10)
         with open_stored(users["processor"], timeout_s=10) as stored:
-            assert {one.check for one in sketch(stored, users["processor"]).findings} == {
-                "checkpoints"
-            }  # of no topic
+            report = Auditor(stored, users["processor"], {}, None).audit(lambda _: None)
+        assert {one.check for one in report.findings} == {"checkpoints"}  # of partitions of no topic
     finally:
         shards.close()
         runner.close()
