@@ -6,8 +6,8 @@ from pathlib import Path
 from analytics.settings import Settings
 from analytics.store.pool import StatementFailed
 from analytics.store.shards import whole_of
-from processor.adding_shard import AddingShard, clusters_xml
 from processor.operate.access import access, connect
+from processor.operate.adding_shard import AddingShard, clusters_xml
 from processor.settings import ProcessorSettings
 from sandbox.clickhouse import LocalClickHouse
 from sandbox.errors import NotReady

@@ -8,7 +8,7 @@ from typing import Any, Final
 from analytics.store.migrate import migrate
 from analytics.store.pool import Connection, Pool
 from analytics.store.shards import Shard, whole_of
-from processor.adding_shard import AddingShard, clusters_xml
+from processor.operate.adding_shard import AddingShard, clusters_xml
 from processor.settings import ProcessorSettings
 from processor.shard_pools import Pools, ShardPools
 from sandbox.clickhouse import LocalClickHouse, local_settings

@@ -5,8 +5,8 @@ from collections import Counter
 import click
 
 from analytics.store.shards import HOME, Shard
-from processor.adding_shard import STEPS, AddingShard, Candidate, list_shard
 from processor.operate.access import TIMEOUT_S, Access, access, connect
+from processor.operate.adding_shard import STEPS, AddingShard, Candidate, list_shard
 from processor.operate.entry import Refused
 from processor.operate.output import print_json, print_table, progress_bar
 from processor.placement import read_loads

@@ -9,7 +9,7 @@ from analytics.errors import StoreMisconfigured, StoreUnavailable
 from analytics.store.everywhere import migrate_everywhere
 from analytics.store.pool import Connection
 from analytics.store.shards import read_identity, require_home
-from processor.adding_shard import NotAddable
+from processor.operate.adding_shard import NotAddable
 from processor.operate.shards import run_add, run_list, run_set_open
 from tests.operator_world import told
 

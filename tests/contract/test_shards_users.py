@@ -6,9 +6,9 @@ from analytics.reads import QueryRunner
 from analytics.shards import ShardWatch
 from analytics.store.migrate import migrate
 from analytics.store.shards import whole_of
-from processor.adding_shard import AddingShard, clusters_xml
 from processor.audit.auditor import Auditor, open_stored
 from processor.checkpoints import ShardedLedger
+from processor.operate.adding_shard import AddingShard, clusters_xml
 from processor.settings import ProcessorSettings
 from processor.shard_pools import ShardPools
 from sandbox.ports import LOCALHOST, free_ports
