@@ -15,6 +15,7 @@ from analytics.reads import QueryRunner
 from analytics.store.pool import Connection
 from analytics.store.shards import HOME, count_shards, missing_shards, require_home, whole_of
 
+_REACHED_EVERY: Final = 10  # looks: to ask every shard costs more than to read the list
 _NOT_KNOWN: Final = "which servers hold the numbers is not known yet"
 _SHORTEST_S: Final = 0.001  # zero would mean without limit
 
@@ -27,6 +28,7 @@ class ShardWatch:
     def __init__(self, database: str, readers: Sequence[QueryRunner]) -> None:
         self._database, self._readers = database, readers
         self._known: int | None = None
+        self._looks = 0
         for reader in readers:
             reader.hold(_NOT_KNOWN)
 
@@ -49,8 +51,8 @@ class ShardWatch:
         settings: dict[str, object] = {"max_threads": 1, "max_execution_time": max(_SHORTEST_S, left_s)}
         if self._known is None:
             require_home(connection)
-        count = count_shards(connection, settings)
-        if count <= HOME:
+        count, self._looks = count_shards(connection, settings), self._looks + 1
+        if count <= HOME or (count == self._known and self._looks % _REACHED_EVERY):
             return count, []
         return count, missing_shards(connection, self._database, settings)
 

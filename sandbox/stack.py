@@ -53,7 +53,7 @@ class Stack:
         )
         self.clickhouse = self.shards[0]
         self.broker = LocalBroker(logs, options.kafka_port)
-        self.service = LocalService(self._environment, logs / "service.log", options.grpc_port)
+        self.service = LocalService(self.environment, logs / "service.log", options.grpc_port)
         self.processors: list[LocalProcessor] = []
         self._count = options.processors
         self.supervisor = Supervisor([])
@@ -130,7 +130,7 @@ class Stack:
     def _start_processors(self) -> None:
         for number in range(1, self._count + 1):
             name = f"processor-{number}"
-            processor = LocalProcessor(name, self._environment, self.directory.logs / f"{name}.log")
+            processor = LocalProcessor(name, self.environment, self.directory.logs / f"{name}.log")
             self.processors.append(processor)
             processor.respawn()
         if self.processors:
@@ -163,8 +163,8 @@ class Stack:
         """Return a reader of the checkpoints."""
         return AppliedReader(self.settings(), self.database)
 
-    def _environment(self) -> dict[str, str]:
-        """The settings of our programs; what could lead them elsewhere is set, whatever the shell has."""
+    def environment(self) -> dict[str, str]:
+        """Return the settings of our programs; what could lead them elsewhere is set, whatever the shell has."""
         return {
             "ENV": "development",
             "GRPC_HOST": LOCALHOST,

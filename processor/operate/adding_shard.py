@@ -11,6 +11,7 @@ So there is no moment at which it holds rows that a service does not read. Who d
 holds nothing and is asked nothing; the same command goes on.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Final, NamedTuple
@@ -28,7 +29,16 @@ from processor.shard_pools import Connect, Pools, prove_shard
 OPENS_AFTER_S: Final = 30.0
 """A service that answers looks twice a second, and gives up a look after two; one that does not look says so."""
 
-STEPS: Final = 6
+STEPS: Final = (
+    "making its schema",
+    "proving it",
+    "telling the servers which shards they are",
+    "making the tables over all shards",
+    "noting where the partitions are",
+    "listing it",
+)
+"""What `AddingShard.add` says that it does, in this order."""
+
 _TIMEOUT_S: Final = 60.0
 _NO_SUCH_CLUSTER: Final = 701
 _FULL: Final = ("analytics", "workflows", "event_keys", "log_runs", "lineage", "gaps", "imports", "import_rows",
@@ -92,21 +102,21 @@ class AddingShard:
 
     def add(self, note: Note, *, opens_after_s: float = OPENS_AFTER_S) -> Shard:
         """Do what is left, and return the shard. Raises NotAddable, StoreMisconfigured, and Retryable."""
-        note("making its schema")
+        note(STEPS[0])
         migrate(self._of_new)
-        note("proving it")
+        note(STEPS[1])
         new = self._connect(self._of_new)
         try:
             prove_shard(new, self._settings)
-            note("telling the servers which shards they are")
+            note(STEPS[2])
             identity = self._identify(new)
         finally:
             new.close()
-        note("making the tables over all shards")
+        note(STEPS[3])
         self._make_whole(identity)
-        note("noting where the partitions are")
+        note(STEPS[4])
         self._place_begun()
-        note("listing it")
+        note(STEPS[5])
         return self._list(identity, opens_after_s)
 
     def _state(self, tables: dict[str, tuple[object, int]]) -> tuple[list[str], Identity | None]:
@@ -158,30 +168,45 @@ class AddingShard:
 
     def _list(self, identity: Identity, opens_after_s: float) -> Shard:
         with self._home.plain.lend(_TIMEOUT_S) as connection:
-            home = Shard(
-                HOME, identity.home_id, self._settings.clickhouse_hosts[0], is_open=True, is_ready=True
-            )
             if not read_shards(connection):
-                list_shard(connection, home)
+                address = self._settings.clickhouse_hosts[0]
+                list_shard(connection, Shard(HOME, identity.home_id, address, is_open=True, is_ready=True), 0)
+            tried: Counter[int] = (
+                Counter()
+            )  # a token may be left behind without its row, as in `Ledger.begin`
             while True:
                 listed = read_shards(connection)
                 for one in listed:
                     if one.shard_id == identity.shard_id:
-                        if one.address != self._address:
-                            list_shard(connection, one._replace(address=self._address), is_new=False)
-                        return one._replace(address=self._address)
+                        return self._moved(connection, one)
                 number = max((one.number for one in listed), default=HOME) + 1
                 new = Shard(number, identity.shard_id, self._address, is_open=True, is_ready=False)
-                list_shard(connection, new, opens_after_s=opens_after_s)
+                list_shard(connection, new, tried[number], opens_after_s=opens_after_s)
+                tried[number] += 1
+
+    def _moved(self, connection: Connection, listed: Shard) -> Shard:
+        if listed.address != self._address:
+            change_shard(connection, listed._replace(address=self._address))
+        return listed._replace(address=self._address)
 
 
-def list_shard(
-    connection: Connection, shard: Shard, *, is_new: bool = True, opens_after_s: float = 0.0
-) -> None:
-    """List a shard, or what has changed of it. Of two new ones with one number the first is listed."""
-    settings: dict[str, object] = {"async_insert": 0}
-    if is_new:
-        settings |= {"deduplicate_insert": "enable", "insert_deduplication_token": f"shard {shard.number}"}
+def list_shard(connection: Connection, shard: Shard, ghosts: int = 0, *, opens_after_s: float = 0.0) -> None:
+    """List a new shard. Of two with one number the first is listed."""
+    token = f"shard {shard.number}#{ghosts}"
+    _write(
+        connection,
+        shard,
+        opens_after_s,
+        {"deduplicate_insert": "enable", "insert_deduplication_token": token},
+    )
+
+
+def change_shard(connection: Connection, shard: Shard) -> None:
+    """Note what has changed of a shard; one that opens soon still waits."""
+    _write(connection, shard, 0.0 if shard.is_ready else OPENS_AFTER_S, {})
+
+
+def _write(connection: Connection, shard: Shard, opens_after_s: float, settings: dict[str, object]) -> None:
     values = {
         "number": shard.number,
         "id": shard.shard_id,
@@ -189,7 +214,7 @@ def list_shard(
         "is_open": int(shard.is_open),
         "after_ms": round(opens_after_s * 1000),
     }
-    connection.query(_LIST, values, settings=settings)
+    connection.query(_LIST, values, settings={"async_insert": 0} | settings)
 
 
 def clusters_xml(clusters: Mapping[str, Iterable[str]]) -> str:

@@ -6,7 +6,7 @@ import click
 
 from analytics.store.shards import HOME, Shard
 from processor.operate.access import TIMEOUT_S, Access, access, connect
-from processor.operate.adding_shard import STEPS, AddingShard, Candidate, list_shard
+from processor.operate.adding_shard import STEPS, AddingShard, Candidate, change_shard
 from processor.operate.entry import Refused
 from processor.operate.output import print_json, print_table, progress_bar
 from processor.placement import read_loads
@@ -46,14 +46,8 @@ def run_add(settings: ProcessorSettings, address: str, *, dry_run: bool) -> None
         _show(found)
         if dry_run:
             return
-        with progress_bar("shards add", STEPS) as advance:
-            told: list[str] = []
-
-            def note(step: str) -> None:
-                advance(len(told), step)
-                told.append(step)
-
-            shard = adding.add(note)
+        with progress_bar("shards add", len(STEPS)) as advance:
+            shard = adding.add(lambda step: advance(STEPS.index(step), step))
     click.echo(
         f"{address} is shard {shard.number}. It takes partitions that were never begun, half a minute after it was listed; "
         "those that are counted stay where they are."
@@ -70,7 +64,7 @@ def run_set_open(settings: ProcessorSettings, number: int, *, is_open: bool, dry
         changed = shards[number]._replace(is_open=is_open)
         if not dry_run:
             with to.plain.lend(TIMEOUT_S) as connection:
-                list_shard(connection, changed, is_new=False)
+                change_shard(connection, changed)
         others = [one for one in (*shards.values(), changed) if one.is_open and one.number != number]
     verb = "would take" if dry_run else "takes"
     click.echo(f"Shard {number} {verb}{'' if is_open else ' no'} partitions that were never begun.")

@@ -9,11 +9,15 @@ from analytics.errors import StoreMisconfigured, StoreUnavailable
 from analytics.store.everywhere import migrate_everywhere
 from analytics.store.pool import Connection
 from analytics.store.shards import read_identity, require_home
-from processor.operate.adding_shard import NotAddable
+from processor.operate.adding_shard import STEPS, NotAddable
 from processor.operate.shards import run_add, run_list, run_set_open
 from tests.operator_world import told
 
 pytestmark = pytest.mark.integration
+
+_LIST_HOME = """
+INSERT INTO shards SELECT 1, shard_id, 'home:9000', 1, now64(3), now64(3) FROM shard_identity
+"""
 
 
 def listed(sharded, capsys):
@@ -36,21 +40,23 @@ def test_a_server_is_added_once_however_often_it_is_said(sharded, capsys):
     ]
 
 
-@pytest.mark.parametrize("steps", range(6))
-def test_who_was_killed_at_any_step_goes_on(sharded, steps):
-    class Killed(Exception):
-        pass
+class Killed(Exception):
+    pass
 
-    told = []
 
+def killed_at(sharded, at):
     def note(step):
-        if len(told) == steps:
+        if step == at:
             raise Killed
-        told.append(step)
         sharded.spare_proof(step)
 
     with pytest.raises(Killed):
         sharded.adding().add(note)
+
+
+@pytest.mark.parametrize("at", STEPS)
+def test_who_was_killed_at_any_step_goes_on(sharded, at):
+    killed_at(sharded, at)
     assert sharded.add().number == 2
     assert sharded.query("SELECT count(), uniqExact(number) FROM shards") == [(2, 2)]
 
@@ -107,6 +113,22 @@ def test_a_cluster_that_reaches_something_else_is_refused(sharded):
     )
     with pytest.raises(NotAddable, match="exactly once"):
         sharded.add()
+
+
+def test_a_token_without_a_row_does_not_keep_a_shard_from_being_listed(sharded):
+    """As a server leaves it behind that dies in between."""
+    killed_at(sharded, "listing it")
+    token = {"insert_deduplication_token": "shard 2#0", "deduplicate_insert": "enable", "async_insert": 0}
+    with sharded.opened() as shards, shards.home.plain.lend(10) as connection:
+        connection.query(_LIST_HOME, settings=token)
+    assert sharded.add().number == 2
+
+
+def test_a_shard_that_opens_soon_still_waits_after_it_was_closed(sharded, capsys):
+    sharded.add(opens_after_s=60)
+    for is_open in (False, True):
+        run_set_open(sharded.settings, 2, is_open=is_open, dry_run=False)
+    assert listed(sharded, capsys)[1]["state"] == "opens soon"
 
 
 def test_a_shard_is_closed_and_opened(sharded, capsys):
