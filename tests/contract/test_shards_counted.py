@@ -85,7 +85,7 @@ def test_what_both_servers_counted_of_a_former_log_does_not_count_again(world):
         adoption = Adoption(known, world.topics[topic], counted=0, uncounted=0, gone=0, to_read=0)
         world.lineages[topic] = adopt(world.plain, world.ledger, adoption)
     for number in (0, 1):
-        count_some(world, number)
+        count_some(world, number, of=1 - number)  # what the other server has counted
     assert totals(world) == before
 
 
