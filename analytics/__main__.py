@@ -40,18 +40,18 @@ def serve() -> None:
     "passwords and rights up to date.",
 )
 def migrate(*, create_users: bool) -> None:
-    """Create the database and apply the missing migrations; print their names."""
-    from analytics.store.migrate import migrate as apply_migrations
+    """Create the database and apply the missing migrations, on every shard; print their names."""
+    from analytics.store.everywhere import migrate_everywhere, on_every_shard
     from analytics.store.users import UserSettings
     from analytics.store.users import create_users as apply_users
 
     with _ends():
         settings = _load(UserSettings if create_users else Settings)
-        applied = apply_migrations(settings)
+        applied = migrate_everywhere(settings)
         for name in applied or ["nothing to apply: the schema is up to date"]:
             click.echo(name)
         if isinstance(settings, UserSettings):
-            for name in apply_users(settings):
+            for name in on_every_shard(settings, apply_users):
                 click.echo(f"user {name}: password and rights are up to date")
 
 

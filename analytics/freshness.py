@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 import structlog
 
 from analytics import metrics, queries
-from analytics.errors import Retryable, StoreTimeout
+from analytics.errors import Retryable, StoreMisconfigured, StoreTimeout
 from analytics.queries import Progress
 from analytics.reads import QueryRunner
+from analytics.shards import ShardWatch
 from analytics.store.pool import StatementFailed
 from analytics.turns import Turns
 
@@ -74,10 +75,13 @@ def _is_complete(partitions: list[Progress]) -> bool:
 
 
 class FreshnessReader:
-    """Reads the processors' progress about twice a second, in the background."""
+    """Reads the processors' progress about twice a second, in the background.
 
-    def __init__(self, runner: QueryRunner) -> None:
-        self._runner = runner
+    Before that it notes which shards there are, so that the as-of time says nothing of one that is not read.
+    """
+
+    def __init__(self, runner: QueryRunner, shards: ShardWatch | None = None) -> None:
+        self._runner, self._shards = runner, shards
         self._as_of_ms: int | None = None
         self._topics: list[TopicProgress] = []
         self._works = True
@@ -104,14 +108,17 @@ class FreshnessReader:
         """Read until cancelled; a failure is logged once and the next read tries again."""
         while True:
             self._turns.note(_LOOP)
-            await self._refresh()
+            await self.refresh()
             metrics.AS_OF.set((self._as_of_ms or 0) / 1000)
             await asyncio.sleep(_PAUSE_S)
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
+        """Read once; a failure is noted."""
         try:
+            if self._shards is not None:
+                await self._shards.look(self._runner, _READ_WITHIN_S)
             rows = await self._runner.run(queries.progress, _READ_WITHIN_S)
-        except (Retryable, StatementFailed) as error:
+        except (Retryable, StatementFailed, StoreMisconfigured) as error:
             self._note_failure(error)
         else:
             self._as_of_ms, self._topics = as_of_ms(rows), topic_progress(rows)

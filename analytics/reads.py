@@ -24,12 +24,24 @@ class QueryRunner:
     def __init__(self, settings: Settings, *, size: int, timeout_s: float) -> None:
         self._pool = Pool(settings, size=size, timeout_s=timeout_s, trusted_for_s=_TRUSTED_FOR_S)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="clickhouse")
+        self._held: str | None = None
+
+    def hold(self, why: str) -> None:
+        """Let no read begin any more: what is here may not be everything."""
+        self._held = why
+
+    def use_database(self, name: str) -> None:
+        """Let reads begin, on this database."""
+        self._pool.use_database(name)
+        self._held = None
 
     async def run(self, read: Callable[[Connection, float], T], within_s: float) -> T:
-        """Return `read(connection, seconds left)`. Raises StoreUnavailable or StoreTimeout.
+        """Return `read(connection, seconds left)`. Raises StoreUnavailable, also while reads are held, or StoreTimeout.
 
         When it is cancelled, a read that has not started never does, and one that runs is stopped in the server too.
         """
+        if self._held is not None:
+            raise StoreUnavailable(self._held)
         task = _Reading(self._pool, read, time.monotonic() + within_s)
         try:
             return await asyncio.get_running_loop().run_in_executor(

@@ -26,6 +26,7 @@ from analytics.reads import QueryRunner
 from analytics.server_tls import server_credentials
 from analytics.service import AnalyticsService, Backends
 from analytics.settings import ServiceSettings
+from analytics.shards import ShardWatch
 
 SERVICE_NAME: Final = DESCRIPTOR.services_by_name["AnalyticsService"].full_name
 HEALTH_NAMES: Final = ("", "analytics-service", SERVICE_NAME)
@@ -86,7 +87,9 @@ async def serve(settings: ServiceSettings, stop: asyncio.Event | None = None) ->
     insight_reads = QueryRunner(
         settings, size=settings.clickhouse_insights_pool_size, timeout_s=settings.grpc_request_timeout
     )
-    freshness = FreshnessReader(progress_reads)
+    freshness = FreshnessReader(
+        progress_reads, ShardWatch(settings.clickhouse_database, (reads, insight_reads))
+    )
     try:
         _serve_endpoints(settings, freshness, stop)
         backends = _backends(settings, reads, insight_reads, freshness)
@@ -134,6 +137,9 @@ def _trace_layers() -> list[Layer]:
 async def _run(
     server: AnalyticsServer, freshness: FreshnessReader, stop: asyncio.Event, settings: ServiceSettings
 ) -> None:
+    await (
+        freshness.refresh()
+    )  # which shards there are is known before the first call comes, if ClickHouse answers
     refreshing = asyncio.create_task(freshness.run())
     await server.start()
     _log.info("serving", host=settings.grpc_host, port=server.port, tls=settings.grpc_tls_enabled)

@@ -16,6 +16,7 @@ from analytics.telemetry import configure_logging
 from processor.memory import keep_freed_memory, spare_the_collector
 from processor.operate.commands import adopt, audit, dead_letters, import_, rebuild, skip, status
 from processor.operate.entry import end
+from processor.operate.shard_commands import shards
 from processor.process import become_anew
 from processor.settings import ProcessorSettings
 
@@ -87,7 +88,7 @@ def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
     return False
 
 
-for _command in (status, audit, skip, adopt, rebuild, import_):
+for _command in (status, audit, skip, adopt, rebuild, import_, shards):
     main.add_command(_command)
 main.add_command(dead_letters, "dead-letters")
 

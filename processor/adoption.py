@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from analytics.errors import LogMismatch
 from analytics.store.pool import Pool
-from processor.ledger import Ledger
+from processor.checkpoints import CheckpointLedger
 from processor.lineage import Generation, Inherited
 from processor.lineage_table import Lineage, read_lineages, require_same, store_generation
 from processor.topics import Topic, end_offsets, low_watermark
@@ -43,7 +43,7 @@ class Adoption(NamedTuple):
 
 
 def plan_adoptions(
-    pool: Pool, ledger: Ledger, admin: AdminClient, found: Mapping[str, Topic]
+    pool: Pool, ledger: CheckpointLedger, admin: AdminClient, found: Mapping[str, Topic]
 ) -> list[Adoption]:
     """Return what there is to adopt: topics that are not the logs that are counted."""
     stored = read_lineages(pool)
@@ -51,7 +51,7 @@ def plan_adoptions(
     return [_plan(pool, ledger, admin, stored[topic.name], topic) for topic in others]
 
 
-def adopt(pool: Pool, ledger: Ledger, adoption: Adoption) -> Lineage:
+def adopt(pool: Pool, ledger: CheckpointLedger, adoption: Adoption) -> Lineage:
     """Go on with another log; harmless to do again. Raises Retryable: then again is right."""
     known, found = adoption.known, adoption.found
     before = list(known.generations[0].inherited)
@@ -75,7 +75,7 @@ def _is_same(known: Lineage, found: Topic) -> bool:
     return True
 
 
-def _plan(pool: Pool, ledger: Ledger, admin: AdminClient, known: Lineage, found: Topic) -> Adoption:
+def _plan(pool: Pool, ledger: CheckpointLedger, admin: AdminClient, known: Lineage, found: Topic) -> Adoption:
     checkpoints = ledger.checkpoints([one.id for one in known.all_partitions()])
     with pool.lend(_LEND_WITHIN_S) as connection:
         ((uncounted,),) = connection.query(_UNCOUNTED, {"topic": known.name})

@@ -1,20 +1,21 @@
 """One batch, from decoded events to a checkpoint read back: the protocol of docs/exactly-once.md on one screen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from analytics.store.pool import Pool
 from processor import metrics
 from processor.additions import additions
+from processor.checkpoints import CheckpointLedger
 from processor.dead_letter import DeadLetters
 from processor.decode.events import Decoded, Keyed, Lines
 from processor.event_index import EventIndex
 from processor.fold import Rows, fold
-from processor.index_rows import IndexRows
-from processor.ledger import Ledger
+from processor.index_rows import Elsewhere, IndexRows
 from processor.line_index import LineIndex
-from processor.lineage import segment_at
+from processor.lineage import Evidence, segment_at
 from processor.lineage_table import Lineage, require_same, require_unchanged
 from processor.model import Checkpoint, Partition
 from processor.steps import step
@@ -22,18 +23,44 @@ from processor.topics import Topic
 from processor.workflow_facts import write_facts
 
 
+class StoresOf(Protocol):
+    """Tells where the batches of a partition go."""
+
+    def of(self, partition_id: UUID) -> "Stores":
+        """Return the stores of the shard that a partition is on. Raises Retryable, and Stop."""
+
+
 @dataclass(frozen=True)
 class Stores:
-    """Where batches go: shared by all partitions and threads."""
+    """Where batches go: shared by all partitions of one shard, and by all threads. `ledger`: of all shards."""
 
     plain: Pool
     columns: Pool
-    ledger: Ledger
+    ledger: CheckpointLedger
     dead_letters: DeadLetters
     describe: Callable[[str], Topic]
     """Asks the broker what a topic is now. Raises BrokerUnavailable."""
     horizon_ms: int
     filter_bytes: int
+
+    def of(self, partition_id: UUID) -> "Stores":  # noqa: ARG002 -- here, one server has them all
+        """See StoresOf."""
+        return self
+
+
+def index_rows(partition_id: UUID, evidence: Iterable[Evidence], stores: StoresOf) -> IndexRows:
+    """Return which index rows are evidence for a partition, and where they are."""
+    own = stores.of(partition_id)
+    beside: list[Evidence] = []
+    elsewhere: dict[int, tuple[Stores, list[Evidence]]] = {}
+    for one in evidence:
+        where = stores.of(one.partition_id)
+        if where.plain is own.plain:
+            beside.append(one)
+        else:
+            elsewhere.setdefault(id(where.plain), (where, []))[1].append(one)
+    others = [Elsewhere(where.plain, where.columns, tuple(rows)) for where, rows in elsewhere.values()]
+    return IndexRows(partition_id, tuple(beside), others)
 
 
 class _Firsts(NamedTuple):
@@ -49,20 +76,16 @@ class PartitionWriter:
     """
 
     def __init__(
-        self, partition: Partition, lineage: Lineage, checkpoint: Checkpoint, stores: Stores
+        self, partition: Partition, lineage: Lineage, checkpoint: Checkpoint, stores: StoresOf
     ) -> None:
         self.partition, self.checkpoint = partition, checkpoint
         self.segment = segment_at(partition.id, lineage.generations, checkpoint.next_offset)
-        self._lineage, self._stores = lineage, stores
-        index_rows = IndexRows(partition.id, self.segment.evidence)
+        self._lineage, self._stores = lineage, (own := stores.of(partition.id))
+        rows = index_rows(partition.id, self.segment.evidence, stores)
         self._events = EventIndex(
-            index_rows,
-            stores.plain,
-            stores.columns,
-            horizon_ms=stores.horizon_ms,
-            filter_bytes=stores.filter_bytes,
+            rows, own.plain, own.columns, horizon_ms=own.horizon_ms, filter_bytes=own.filter_bytes
         )
-        self._lines = LineIndex(index_rows, stores.plain, horizon_ms=stores.horizon_ms)
+        self._lines = LineIndex(rows, own.plain, horizon_ms=own.horizon_ms)
         self._ghosts = 0
 
     def apply(self, batch: Decoded) -> None:

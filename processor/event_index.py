@@ -3,8 +3,8 @@
 Which rows are evidence: see `index_rows`. Writing a row twice is harmless.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ FROM input('key_hi UInt64, key_lo UInt64, record_offset Int64, time_ms Int64, ga
 FORMAT Native
 """
 
+_ASKED: Final = {"key_hi": "UInt64", "key_lo": "UInt64"}
 _LOOK_UP = """
 SELECT key_hi, key_lo, max(time_ms)
 FROM event_keys
@@ -56,6 +57,14 @@ LIMIT %(most)s
 def weeks(times_ms: Int64s) -> Int64s:
     """Return the weeks from 1970 in which times lie, as far as a row can be dropped by them."""
     return np.clip(times_ms // WEEK_MS, 0, NEVER - 1)
+
+
+class _Source(NamedTuple):
+    """Connections to a shard, and the SQL condition that a row there is evidence."""
+
+    plain: Pool
+    columns: Pool
+    evidence: str
 
 
 class EventIndex:
@@ -127,35 +136,30 @@ class EventIndex:
         return self._seen
 
     def _load(self, below: int) -> SeenKeys:
-        """Return a filter with the newest keys below the checkpoint, which come a page at a time."""
+        """Return a filter with the newest keys below the checkpoint."""
+        sources = list(self._sources(below))
+        most = self._filter_bytes * 8 // BITS_PER_KEY // _LOADED_SHARE // len(sources)
         seen = SeenKeys(self._filter_bytes)
-        left = self._filter_bytes * 8 // BITS_PER_KEY // _LOADED_SHARE
-        sql = _NEWEST.format(evidence=self._index_rows.evidence(below, "record_offset"))
-        lowest_hi, highest_hi = _HIGHEST_HI, None
-        while left > 0 and lowest_hi != highest_hi:
-            highest_hi, most = lowest_hi, min(left, _PAGE)
-            with self._columns.lend(_LEND_WITHIN_S) as connection:
-                columns = connection.query_columns(sql, {"highest_hi": highest_hi, "most": most})
-            if columns:
-                seen.add(*columns)
-                lowest_hi = int(columns[0][-1])
-            if not columns or len(columns[0]) < most:
-                return seen  # those were all
-            left -= most
-        seen.know_from(lowest_hi + 1)  # of the smallest some may be missing
+        seen.know_from(max(_add_newest(one, seen, most) for one in sources))
         return seen
+
+    def _sources(self, below: int) -> Iterator[_Source]:
+        for one, evidence in self._index_rows.evidence(below, "record_offset"):
+            if one is None:
+                yield _Source(self._plain, self._columns, evidence)
+            else:
+                yield _Source(one.plain, one.columns, evidence)
 
     def _look_up(self, keys: list[tuple[int, int]], below: int) -> dict[tuple[int, int], int]:
         """Return the newest record time of each key that has a row below the checkpoint."""
         found: dict[tuple[int, int], int] = {}
-        sql = _LOOK_UP.format(evidence=self._index_rows.evidence(below, "record_offset"))
         for start in range(0, len(keys), _LOOK_UP_AT_ONCE):
-            asked = Table(
-                "asked", {"key_hi": "UInt64", "key_lo": "UInt64"}, keys[start : start + _LOOK_UP_AT_ONCE]
-            )
-            with self._plain.lend(_LEND_WITHIN_S) as connection:
-                rows = connection.query_with_table(sql, asked)
-            found |= {(hi, lo): newest_ms for hi, lo, newest_ms in rows}
+            asked = Table("asked", _ASKED, keys[start : start + _LOOK_UP_AT_ONCE])
+            for source in self._sources(below):
+                with source.plain.lend(_LEND_WITHIN_S) as connection:
+                    rows = connection.query_with_table(_LOOK_UP.format(evidence=source.evidence), asked)
+                for hi, lo, newest_ms in rows:
+                    found[hi, lo] = max(newest_ms, found.get((hi, lo), newest_ms))
         return found
 
 
@@ -169,3 +173,20 @@ def _columns_of(named: dict[int, Named]) -> list[npt.NDArray[Any]]:
         np.array([one.time_ms for one in named.values()], np.int64),
         np.full(len(named), NEVER),
     ]
+
+
+def _add_newest(source: _Source, seen: SeenKeys, most: int) -> int:
+    """Add the newest keys of a shard, a page at a time; return from which upper half on they are all there."""
+    sql = _NEWEST.format(evidence=source.evidence)
+    left, lowest_hi, highest_hi = most, _HIGHEST_HI, None
+    while left > 0 and lowest_hi != highest_hi:
+        highest_hi, page = lowest_hi, min(left, _PAGE)
+        with source.columns.lend(_LEND_WITHIN_S) as connection:
+            columns = connection.query_columns(sql, {"highest_hi": highest_hi, "most": page})
+        if columns:
+            seen.add(*columns)
+            lowest_hi = int(columns[0][-1])
+        if not columns or len(columns[0]) < page:
+            return 0  # those were all
+        left -= page
+    return lowest_hi + 1  # of the smallest some may be missing

@@ -10,12 +10,12 @@ from contextlib import suppress
 
 from analytics.errors import LedgerBroken
 from analytics.store.pool import Pool
-from processor.ledger import Ledger
+from processor.checkpoints import CheckpointLedger
 from processor.lineage_table import Lineage, store_generation
 from processor.model import Partition
 
 
-def freeze(ledger: Ledger, lineage: Lineage) -> None:
+def freeze(ledger: CheckpointLedger, lineage: Lineage) -> None:
     """Freeze all partitions of a topic that were begun. Harmless to do again. Raises Retryable.
 
     One whose checkpoint contradicts itself is left alone: no processor opens it.
@@ -31,12 +31,12 @@ def release(pool: Pool, lineage: Lineage) -> None:
     store_generation(pool, lineage.grown(last.partitions, last.inherited))
 
 
-def is_frozen(ledger: Ledger, lineage: Lineage) -> bool:
+def is_frozen(ledger: CheckpointLedger, lineage: Lineage) -> bool:
     """Whether a topic was frozen and is not released."""
     return any(_generation(ledger, one) > lineage.generation for one in lineage.all_partitions())
 
 
-def _generation(ledger: Ledger, partition: Partition) -> int:
+def _generation(ledger: CheckpointLedger, partition: Partition) -> int:
     """Return the generation of a partition; 0 where it is not known."""
     with suppress(LedgerBroken):
         if (at := ledger.checkpoint(partition)) is not None:

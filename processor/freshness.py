@@ -16,9 +16,10 @@ import structlog
 from confluent_kafka.admin import AdminClient
 
 from analytics.errors import Retryable, Stop
-from analytics.store.pool import Pool, StatementFailed
+from analytics.store.pool import StatementFailed
 from processor.garbage import drop_garbage
 from processor.lineage_table import Lineage, require_same
+from processor.shard_pools import ShardPools
 from processor.source import Place
 from processor.topics import describe_topics, end_offsets
 from processor.vitals import REPORTING, Vitals
@@ -69,14 +70,14 @@ class FreshnessReporter:
     def __init__(
         self,
         admin: AdminClient,
-        pool: Pool,
+        shards: ShardPools,
         topics: Mapping[str, Lineage],
         positions: Callable[[], Mapping[Place, Position]],
         *,
         horizon_ms: int,
         vitals: Vitals,
     ) -> None:
-        self._admin, self._pool, self._topics, self._positions = admin, pool, topics, positions
+        self._admin, self._shards, self._topics, self._positions = admin, shards, topics, positions
         self._horizon_ms = horizon_ms
         self._vitals = vitals
         self._counts = {name: topic.partitions for name, topic in topics.items()}
@@ -108,7 +109,7 @@ class FreshnessReporter:
                 if rounds % _CHECK_TOPICS_EVERY == 0:
                     self._check_topics()
                 if rounds % _DROP_GARBAGE_EVERY == 0:
-                    drop_garbage(self._pool, self._horizon_ms)
+                    drop_garbage([one.plain for one in self._shards.every().values()], self._horizon_ms)
                 self._report()
             except Stop as error:
                 self._failure = error
@@ -157,5 +158,5 @@ class FreshnessReporter:
             [self._as_of[place].as_of_ms for place in places],
             [now] * len(places),
         ]
-        with self._pool.lend(_LEND_WITHIN_S) as connection:
+        with self._shards.home.plain.lend(_LEND_WITHIN_S) as connection:
             connection.insert(_INSERT, columns, settings={"async_insert": 0})

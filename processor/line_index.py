@@ -120,11 +120,12 @@ class LineIndex:
                 )
             ),
         )
-        sql = _LOOK_UP.format(evidence=self._index_rows.evidence(below, "last_offset"))
-        with self._plain.lend(_LEND_WITHIN_S) as connection:
-            rows = connection.query_with_table(sql, asked)
-        for position, first, last, min_time_ms, times in rows:
-            yield _Run(position, first, last, min_time_ms, bytes.fromhex(times))
+        for one, evidence in self._index_rows.evidence(below, "last_offset"):
+            pool = self._plain if one is None else one.plain
+            with pool.lend(_LEND_WITHIN_S) as connection:
+                rows = connection.query_with_table(_LOOK_UP.format(evidence=evidence), asked)
+            for position, first, last, min_time_ms, times in rows:
+                yield _Run(position, first, last, min_time_ms, bytes.fromhex(times))
 
     def _rows(self, lines: Lines, streams: list[Stream]) -> list[list[object]]:
         order = np.lexsort((lines.offset, lines.stream << 32 | lines.sequence))

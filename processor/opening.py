@@ -14,7 +14,7 @@ import structlog
 from confluent_kafka.admin import AdminClient
 
 from analytics.errors import Retryable
-from processor.apply import PartitionWriter, Stores
+from processor.apply import PartitionWriter, Stores, StoresOf
 from processor.lineage import Inherited
 from processor.lineage_table import Lineage, TopicGrew, read_lineages, require_unchanged, store_generation
 from processor.model import Checkpoint, Partition
@@ -28,7 +28,10 @@ class Held(Retryable):
 
 
 class Opener:
-    """Opens partitions. `grace_s`: how long producers may go on to use the former number of partitions."""
+    """Opens partitions. `grace_s`: how long producers may go on to use the former number of partitions.
+
+    `stores`: of the home shard; `stores_of` each partition, unless all of them are there.
+    """
 
     def __init__(
         self,
@@ -36,9 +39,10 @@ class Opener:
         stores: Stores,
         *,
         grace_s: float,
+        stores_of: StoresOf | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._admin, self._stores = admin, stores
+        self._admin, self._stores, self._stores_of = admin, stores, stores_of or stores
         self._grace_s, self._clock = grace_s, clock
         self._seen: dict[tuple[str, int, int, int], float] = {}  # when a growth was seen first
 
@@ -54,7 +58,7 @@ class Opener:
             # The topic has grown since its lineage was read, or this broker does not know yet, or an operator's
             # command was killed: one more generation of the same size is right in each case.
             return self._open_grown(lineage, found.partitions, number)
-        writer = PartitionWriter(partition, lineage, checkpoint, self._stores)
+        writer = PartitionWriter(partition, lineage, checkpoint, self._stores_of)
         self._require_evidence(writer)
         _log.info("partition_opened", partition=str(partition), offset=checkpoint.next_offset)
         return writer

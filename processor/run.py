@@ -11,20 +11,21 @@ from confluent_kafka.admin import AdminClient
 
 from analytics import tracing
 from analytics.endpoints import serve_endpoints
-from analytics.store.checks import check_schema
 from analytics.store.pool import Pool
+from analytics.store.shards import require_home
 from processor.apply import Stores
 from processor.audit.background import BackgroundAudit
+from processor.checkpoints import ShardedLedger
 from processor.dead_letter import DeadLetters, MalformedShare
 from processor.freshness import FreshnessReporter
 from processor.kafka import admin_config, producer_config
 from processor.lane import Limits
-from processor.ledger import Ledger
 from processor.lineage_table import Lineage, identify
 from processor.opening import Opener
 from processor.pipeline import Pipeline
-from processor.selftest import prove_guards
 from processor.settings import ProcessorSettings
+from processor.shard_pools import Pools, ShardPools, prove_shard
+from processor.shard_stores import ShardStores
 from processor.source import Source
 from processor.topics import Topic, describe_topic, describe_topics
 from processor.vitals import COUNTING, Vitals
@@ -45,9 +46,8 @@ class Processor:
 
     def __init__(self, settings: ProcessorSettings) -> None:
         self._settings = settings
-        size = settings.processor_workers
-        self._plain = Pool(settings, size=size + 1, timeout_s=_STORE_TIMEOUT_S)
-        self._columns = Pool(settings, size=size, timeout_s=_STORE_TIMEOUT_S, numpy=True)
+        self._home = _connect(settings)
+        self._shards = ShardPools(settings, self._home, _connect)
         self._admin = AdminClient(admin_config(settings))
         self._topics: Mapping[str, Lineage] = {}
         self._vitals = Vitals(settings.processor_stale_after)
@@ -59,12 +59,10 @@ class Processor:
     def prepare(self) -> None:
         """Check what exactly-once rests on. Raises Retryable when something is away, Stop when it is wrong."""
         self._vitals.note(COUNTING)
-        with self._plain.lend(_STORE_TIMEOUT_S) as connection:
-            check_schema(
-                connection, min_deduplication_window=self._settings.processor_min_deduplication_window
-            )
-        prove_guards(self._plain, self._columns)
-        self._topics = identify(self._plain, describe_topics(self._admin))
+        prove_shard(self._home, self._settings)
+        with self._home.plain.lend(_STORE_TIMEOUT_S) as connection:
+            require_home(connection)
+        self._topics = identify(self._home.plain, describe_topics(self._admin))
 
     def run(self, stop: threading.Event) -> None:
         """Count until `stop` is set. Raises Stop."""
@@ -73,7 +71,7 @@ class Processor:
         pipeline = self._pipeline(source)
         freshness = FreshnessReporter(
             self._admin,
-            self._plain,
+            self._shards,
             self._topics,
             pipeline.positions,
             horizon_ms=self._settings.horizon_ms,
@@ -90,8 +88,7 @@ class Processor:
             source.close()
             audit.stop()
             freshness.stop()
-            self._plain.close()
-            self._columns.close()
+            self._shards.close()
             tracing.end()
         _log.info("stopped")
 
@@ -102,9 +99,9 @@ class Processor:
     def _pipeline(self, source: Source) -> Pipeline:
         settings = self._settings
         stores = Stores(
-            plain=self._plain,
-            columns=self._columns,
-            ledger=Ledger(self._plain, self._columns),
+            plain=self._home.plain,
+            columns=self._home.columns,
+            ledger=ShardedLedger(self._shards),
             dead_letters=DeadLetters(Producer(producer_config(settings))),
             describe=self._describe,
             horizon_ms=settings.horizon_ms,
@@ -115,12 +112,25 @@ class Processor:
             kept_bytes=settings.processor_max_batch_bytes,
             min_interval_s=settings.processor_min_interval,
         )
-        opener = Opener(self._admin, stores, grace_s=settings.processor_growth_grace)
+        opener = Opener(
+            self._admin,
+            stores,
+            grace_s=settings.processor_growth_grace,
+            stores_of=ShardStores(self._shards, stores),
+        )
         malformed = MalformedShare(settings.processor_max_malformed_share)
         return Pipeline(source, self._topics, opener, limits, settings.processor_workers, malformed)
 
     def _describe(self, topic: str) -> Topic:
         return describe_topic(self._admin, self._topics[topic].cluster_id, topic)
+
+
+def _connect(settings: ProcessorSettings) -> Pools:
+    size = settings.processor_workers
+    return Pools(
+        Pool(settings, size=size + 1, timeout_s=_STORE_TIMEOUT_S),
+        Pool(settings, size=size, timeout_s=_STORE_TIMEOUT_S, numpy=True),
+    )
 
 
 def _calm_garbage_collection() -> None:

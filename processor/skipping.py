@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 
 from analytics.errors import Retryable
 from analytics.store.pool import Pool
+from processor.checkpoints import CheckpointLedger
 from processor.fence import freeze, release
 from processor.gaps import Gap, forget_gap, note_gap, read_gaps
-from processor.ledger import CheckpointMoved, Ledger
+from processor.ledger import CheckpointMoved
 from processor.lineage_table import Lineage, read_lineages
 from processor.model import Checkpoint, Partition
 
@@ -62,10 +63,13 @@ class Overtaken(Retryable):
 
 
 class Skipping:
-    """Does it. Every method may be repeated, after any failure; `note` is told each step before it is done."""
+    """Does it. Every method may be repeated, after any failure; `note` is told each step before it is done.
 
-    def __init__(self, pool: Pool, ledger: Ledger, note: Note) -> None:
-        self._pool, self._ledger, self._note = pool, ledger, note
+    `pool`: of the home shard; `rows`: of the shard that has the index rows of the partition.
+    """
+
+    def __init__(self, pool: Pool, rows: Pool, ledger: CheckpointLedger, note: Note) -> None:
+        self._pool, self._rows, self._ledger, self._note = pool, rows, ledger, note
 
     def skip(self, skip: Skip) -> None:
         """Skip, and return when processors may go on. Raises Overtaken and other Retryables, and Stop."""
@@ -93,7 +97,7 @@ class Skipping:
         for table, offset in _INDEXES.items():
             if self._count(table, partition, first, end):
                 sql = _REMOVE.format(table=table, offset=offset)
-                with self._pool.lend(_LEND_WITHIN_S) as connection:
+                with self._rows.lend(_LEND_WITHIN_S) as connection:
                     connection.query(sql, {"id": partition.id, "first": first, "end": end})
 
     def rows_from(self, partition: Partition, first: int, end: int = _FOR_EVER) -> int:
@@ -146,6 +150,6 @@ class Skipping:
 
     def _count(self, table: str, partition: Partition, first: int, end: int) -> int:
         sql = _COUNT.format(table=table, offset=_INDEXES[table])
-        with self._pool.lend(_LEND_WITHIN_S) as connection:
+        with self._rows.lend(_LEND_WITHIN_S) as connection:
             ((rows,),) = connection.query(sql, {"id": partition.id, "first": first, "end": end})
         return int(rows)

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from analytics.store.pool import Connection
+from processor.checkpoints import CheckpointLedger
 from processor.fence import freeze
-from processor.ledger import Ledger
 from processor.lineage_table import Lineage
 
 TABLES: Final = ("event_keys", "log_runs", "workflows", "analytics")
@@ -79,7 +79,7 @@ def begin(connection: Connection, names: Databases) -> None:
         connection.query(_NOTE.format(tables=TABLES, **names._asdict()))
 
 
-def fence_off(live: Ledger, rebuilt: Ledger, lineages: Iterable[Lineage]) -> None:
+def fence_off(live: CheckpointLedger, rebuilt: CheckpointLedger, lineages: Iterable[Lineage]) -> None:
     """Let nothing that was prepared until now be applied, to the live tables or to the rebuilt ones."""
     for lineage in lineages:
         freeze(live, lineage)

@@ -49,6 +49,9 @@ def cli() -> None:
 @click.option(
     "--processors", default=1, show_default=True, type=click.IntRange(0), help="How many processors."
 )
+@click.option(
+    "--shards", default=1, show_default=True, type=click.IntRange(1), help="How many ClickHouse servers."
+)
 @click.option("--events", type=_file, help="Play this corpus file after the start.")
 @click.option("--demo", is_flag=True, help="Play events and compare the totals with the true ones.")
 @click.option("--grpc-port", default=0, type=_port, help="Port of the service; any free one by default.")
@@ -57,6 +60,7 @@ def cli() -> None:
 def up(
     data: Path,
     processors: int,
+    shards: int,
     events: Path | None,
     demo: bool,
     grpc_port: int,
@@ -72,7 +76,7 @@ def up(
     from sandbox.stack import StackOptions
     from sandbox.up import run
 
-    options = StackOptions(processors, grpc_port, kafka_port, clickhouse_port)
+    options = StackOptions(processors, shards, grpc_port, kafka_port, clickhouse_port)
     run(data, options, events=events, demo=demo, screen=Screen())
 
 

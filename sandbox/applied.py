@@ -21,10 +21,10 @@ class Applied(NamedTuple):
 
 
 class AppliedReader:
-    """Reads the checkpoints, for one thread at a time."""
+    """Reads the checkpoints, from the database of the settings or another one, for one thread at a time."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._connection = Connection(settings, timeout_s=5)
+    def __init__(self, settings: Settings, database: str | None = None) -> None:
+        self._connection = Connection(settings, timeout_s=5, database=database)
 
     def read(self) -> Applied | None:
         """Return how far the processors are; None while ClickHouse does not answer."""

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-from analytics.settings import Settings
 from sandbox.applied import Applied, AppliedReader
 from sandbox.directory import Running
 from sandbox.feeder import Feeder
@@ -36,7 +35,7 @@ class Demo:
         self._expected = read_expected(expected_beside(events))
         self._newcomer = trickling_user(self._seed, self._start_ms)
         users = [*self._expected.users, self._newcomer]
-        self._observer = Observer(stack.running(), stack.settings(), users, self._expected)
+        self._observer = Observer(stack.running(), stack.applied_reader(), users, self._expected)
         self._feeder = Feeder(stack.directory, screen.line, "play", str(events.absolute()))
         self._told = False
 
@@ -83,10 +82,10 @@ class Observer:
     """Asks for totals and progress again and again, in a thread of its own; its attributes are the latest."""
 
     def __init__(
-        self, running: Running, settings: Settings, users: list[str], expected: ExpectedTotals
+        self, running: Running, reader: AppliedReader, users: list[str], expected: ExpectedTotals
     ) -> None:
         self._asker = Asker(running.grpc, Path(running.keys.private))
-        self._reader = AppliedReader(settings)
+        self._reader = reader
         self._users, self._expected = users, expected
         self._started = time.monotonic()
         self._ended = threading.Event()

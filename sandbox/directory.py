@@ -22,6 +22,7 @@ class Pids(msgspec.Struct, frozen=True, kw_only=True):
     broker: int
     service: int
     processors: tuple[int, ...]
+    shards: tuple[int, ...] = ()
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +33,10 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """What `sandbox.json` says; it exists only while everything answers. Addresses are host:port."""
+    """What `sandbox.json` says; it exists only while everything answers. Addresses are host:port.
+
+    `shards`: further ClickHouse servers.
+    """
 
     grpc: str
     kafka: str
@@ -40,6 +44,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     pids: Pids
     keys: Keys
     topics: tuple[str, ...]
+    shards: tuple[str, ...] = ()
 
 
 class SandboxDirectory:

@@ -70,6 +70,10 @@ def _programs(view: View) -> Table:
     running, pids = view.running, view.running.pids
     rows = [
         ("ClickHouse", running.clickhouse, pids.clickhouse),
+        *(
+            (f"ClickHouse-{number}", address, pid)
+            for number, (address, pid) in enumerate(zip(running.shards, pids.shards, strict=True), start=2)
+        ),
         ("broker (Kafka)", running.kafka, pids.broker),
     ]
     rows += [(f"processor-{number}", "", pid) for number, pid in enumerate(pids.processors, start=1)]

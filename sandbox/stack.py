@@ -10,14 +10,16 @@ from analytics.errors import AnalyticsError
 from analytics.settings import Settings
 from analytics.store.migrate import migrate
 from analytics.store.pool import StatementFailed
+from analytics.store.shards import whole_of
 from sandbox.applied import COUNTED_TOPICS, Applied, AppliedReader
 from sandbox.broker import TOPICS, LocalBroker
-from sandbox.clickhouse import LocalClickHouse, local_settings
+from sandbox.clickhouse import local_settings
 from sandbox.directory import Keys, Pids, Running, SandboxDirectory
 from sandbox.errors import NotReady
 from sandbox.ports import LOCALHOST
 from sandbox.programs import LocalProcessor, LocalService
 from sandbox.server import LocalProgram
+from sandbox.shards import add_shards, local_shards
 from sandbox.supervisor import Report, Supervised, Supervisor
 from sandbox.tokens import create_key_pair
 
@@ -33,6 +35,7 @@ class StackOptions:
     """How much of it, and where; port 0 is any free one."""
 
     processors: int = 1
+    shards: int = 1
     grpc_port: int = 0
     kafka_port: int = 0
     clickhouse_port: int = 0
@@ -45,11 +48,12 @@ class Stack:
         self.directory = directory
         self._report = report
         logs = directory.logs
-        self.clickhouse = LocalClickHouse(
-            directory.clickhouse, options.clickhouse_port, log=logs / "clickhouse.log"
+        self.shards = local_shards(
+            directory.clickhouse, DATABASE, options.shards, port=options.clickhouse_port, logs=logs
         )
+        self.clickhouse = self.shards[0]
         self.broker = LocalBroker(logs, options.kafka_port)
-        self.service = LocalService(self._environment, logs / "service.log", options.grpc_port)
+        self.service = LocalService(self.environment, logs / "service.log", options.grpc_port)
         self.processors: list[LocalProcessor] = []
         self._count = options.processors
         self.supervisor = Supervisor([])
@@ -57,7 +61,7 @@ class Stack:
     def start(self) -> None:
         """Return when everything answers. Raises NotReady; `stop()` then ends what was started."""
         self._step("key pair", self._create_keys)
-        self._step("ClickHouse", self.clickhouse.start)
+        self._step("ClickHouse", self._start_clickhouse)
         self._step("broker", self.broker.start)
         self._step("topics", lambda: self.broker.create_topics(partitions=PARTITIONS))
         self._step("schema", self._migrate)
@@ -73,7 +77,8 @@ class Stack:
             processor.stop()
         self.service.stop()
         self.broker.stop()
-        self.clickhouse.stop()
+        for shard in self.shards:
+            shard.stop()
 
     def check(self, now: float) -> bool:
         """Start again what ended; return whether a process id changed. Raises NotReady: the log is lost."""
@@ -96,9 +101,11 @@ class Stack:
                 broker=self.broker.pid,
                 service=self.service.pid,
                 processors=tuple(processor.pid for processor in self.processors),
+                shards=tuple(shard.pid for shard in self.shards[1:]),
             ),
             keys=Keys(private=str(self.directory.private_key), public=str(self.directory.public_key)),
             topics=TOPICS,
+            shards=tuple(shard.address for shard in self.shards[1:]),
         )
 
     def _step(self, name: str, action: Callable[[], None]) -> None:
@@ -109,16 +116,21 @@ class Stack:
     def _create_keys(self) -> None:
         create_key_pair(self.directory.private_key, self.directory.public_key)
 
+    def _start_clickhouse(self) -> None:
+        for shard in self.shards:
+            shard.start()
+
     def _migrate(self) -> None:
         try:
             migrate(self.settings())
+            add_shards(self.settings(), [shard.address for shard in self.shards[1:]], opens_after_s=0)
         except (AnalyticsError, StatementFailed) as error:
             raise NotReady(f"the schema could not be made: {error}") from error
 
     def _start_processors(self) -> None:
         for number in range(1, self._count + 1):
             name = f"processor-{number}"
-            processor = LocalProcessor(name, self._environment, self.directory.logs / f"{name}.log")
+            processor = LocalProcessor(name, self.environment, self.directory.logs / f"{name}.log")
             self.processors.append(processor)
             processor.respawn()
         if self.processors:
@@ -127,7 +139,7 @@ class Stack:
     def _await_checkpoints(self) -> None:
         """Return when every partition that is counted has its checkpoint, whichever processor made it."""
         wanted, deadline = len(COUNTED_TOPICS) * PARTITIONS, time.monotonic() + START_WITHIN_S
-        reader = AppliedReader(self.settings())
+        reader = self.applied_reader()
         try:
             while (reader.read() or Applied()).partitions < wanted:
                 _refuse_ended(self.processors)
@@ -142,8 +154,17 @@ class Stack:
         """Return how to reach the database."""
         return local_settings(self.clickhouse.address, DATABASE)
 
-    def _environment(self) -> dict[str, str]:
-        """The settings of our programs; what could lead them elsewhere is set, whatever the shell has."""
+    @property
+    def database(self) -> str:
+        """The database in which everything is read that is counted."""
+        return whole_of(DATABASE) if len(self.shards) > 1 else DATABASE
+
+    def applied_reader(self) -> AppliedReader:
+        """Return a reader of the checkpoints."""
+        return AppliedReader(self.settings(), self.database)
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings of our programs; what could lead them elsewhere is set, whatever the shell has."""
         return {
             "ENV": "development",
             "GRPC_HOST": LOCALHOST,
@@ -164,6 +185,7 @@ class Stack:
 
     def _supervised(self, now: float) -> list[Supervised]:
         named: list[tuple[str, LocalProgram]] = [("ClickHouse", self.clickhouse), ("service", self.service)]
+        named += [(f"ClickHouse-{number}", shard) for number, shard in enumerate(self.shards[1:], 2)]
         named += [(processor.name, processor) for processor in self.processors]
         return [Supervised(name, program, self._report, now=now) for name, program in named]
 

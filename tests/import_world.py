@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from analytics.settings import Settings
 from analytics.store.pool import Pool
-from processor.audit.auditor import Auditor
+from processor.audit.auditor import Auditor, Stored
 from processor.audit.finding import Finding
 from processor.importing.apply import Applying
 from processor.importing.rows import BALANCES, EVENTS, JOBS, LINES, Balance, PastJob, ProcessedKey, Row
@@ -68,7 +68,9 @@ class Imported:
     def findings(self) -> list[Finding]:
         """What the whole audit finds, without asking Kafka."""
         with self.plain.lend(10) as connection:
-            report = Auditor(connection, self.settings, read_lineages(self.plain), None).audit(lambda _: None)
+            report = Auditor(Stored.on_one(connection), self.settings, read_lineages(self.plain), None).audit(
+                lambda _: None
+            )
         return list(report.findings)
 
     def partition_id(self, topic: str, number: int = 0) -> UUID:

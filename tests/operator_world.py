@@ -8,13 +8,17 @@ from uuid import UUID, uuid4
 
 from analytics.settings import Settings
 from analytics.store.pool import Connection, Pool
-from processor.apply import PartitionWriter, Stores
-from processor.audit.auditor import Auditor, sketch
+from processor.apply import PartitionWriter, Stores, StoresOf
+from processor.audit.auditor import Auditor, open_stored, sketch
 from processor.audit.finding import Report
+from processor.checkpoints import CheckpointLedger, ShardedLedger
 from processor.ledger import Ledger
-from processor.lineage_table import Lineage, identify
+from processor.lineage import Inherited
+from processor.lineage_table import Lineage, identify, store_generation
 from processor.measures import COUNTERS, MEASURES
 from processor.settings import ProcessorSettings
+from processor.shard_pools import ShardPools
+from processor.shard_stores import ShardStores
 from processor.topics import Topic
 from tests.processor_world import (
     HORIZON_MS,
@@ -43,14 +47,19 @@ def processor_settings(settings: Settings, **changes: Any) -> ProcessorSettings:
 
 
 class Counted:
-    """A database and the logs that it has counted; each topic has two partitions, of which only the first is used."""
+    """A database and the logs that it has counted; each topic has two partitions, of which mostly the first is used.
 
-    def __init__(self, settings: Settings, plain: Pool, columns: Pool) -> None:
+    With `shards` it lies on several servers, of which `plain` and `columns` are the home shard.
+    """
+
+    def __init__(
+        self, settings: Settings, plain: Pool, columns: Pool, shards: ShardPools | None = None
+    ) -> None:
         self.settings, self.plain = processor_settings(settings), plain
         self.topics = {name: Topic(name, CLUSTER, uuid4(), 2) for name in TOPICS}
         self.lineages: dict[str, Lineage] = identify(plain, self.topics)
-        self.ledger = Ledger(plain, columns)
-        self._stores = Stores(
+        self.ledger: CheckpointLedger = Ledger(plain, columns) if shards is None else ShardedLedger(shards)
+        stores = Stores(
             plain=plain,
             columns=columns,
             ledger=self.ledger,
@@ -59,14 +68,15 @@ class Counted:
             horizon_ms=HORIZON_MS,
             filter_bytes=1 << 16,
         )
+        self._stores: StoresOf = stores if shards is None else ShardStores(shards, stores)
 
-    def count(self, topic: str, *events: Any, time_ms: int = NOW_MS) -> None:
-        """Apply one batch of events, behind those applied before."""
-        partition = self.lineages[topic].partition(0)
+    def count(self, topic: str, *events: Any, time_ms: int = NOW_MS, number: int = 0) -> None:
+        """Apply one batch of events to a partition, behind those applied before."""
+        partition = self.lineages[topic].partition(number)
         at = self.ledger.begin(partition, 0, self.lineages[topic].generation)
         records = [
-            FakeRecord(as_value(event), at.next_offset + number, time_ms)
-            for number, event in enumerate(events)
+            FakeRecord(as_value(event), at.next_offset + behind, time_ms)
+            for behind, event in enumerate(events)
         ]
         PartitionWriter(partition, self.lineages[topic], at, self._stores).apply(gathered_of(topic, records))
 
@@ -79,6 +89,20 @@ class Counted:
         )
         self.count("job_logs", *(log_line(number) for number in (2, 3, 4, 9)), log_line(0, EventKey="odd"))
 
+    def grow(self, topic: str, partitions: int) -> None:
+        """Add partitions to a topic; whatever was counted is below the borders."""
+        lineage = self.lineages[topic]
+        frozen = [
+            self.ledger.raise_generation(one, lineage.generation + 1) for one in lineage.all_partitions()
+        ]
+        ends = [0 if at is None else at.next_offset for at in frozen] + [0] * (
+            partitions - lineage.partitions
+        )
+        inherited = [Inherited(lineage.partition(number).id, end, end) for number, end in enumerate(ends)]
+        self.lineages[topic] = lineage.grown(partitions, inherited)
+        self.topics[topic] = self.topics[topic]._replace(partitions=partitions)
+        store_generation(self.plain, self.lineages[topic])
+
     def partition_id(self, topic: str) -> UUID:
         return self.lineages[topic].partition(0).id
 
@@ -88,13 +112,13 @@ class Counted:
 
     def audit(self) -> Report:
         """What the whole audit finds, without asking Kafka."""
-        with self.plain.lend(10) as connection:
-            return Auditor(connection, self.settings, self.lineages, None).audit(lambda _: None)
+        with open_stored(self.settings, timeout_s=30) as stored:
+            return Auditor(stored, self.settings, self.lineages, None).audit(lambda _: None)
 
     def sketch(self) -> Report:
         """What the processors find by themselves."""
-        with self.plain.lend(10) as connection:
-            return sketch(connection, self.settings)
+        with open_stored(self.settings, timeout_s=30) as stored:
+            return sketch(stored, self.settings)
 
 
 @contextmanager

@@ -42,8 +42,9 @@ class UsersWorld(NamedTuple):
 
 
 @contextmanager
-def clickhouse_with_users(directory: Path):
-    """Run it; its database is not there yet."""
+def clickhouse_with_users(directory: Path, *, port: int = 0, more: str = ""):
+    """Run it; its database is not there yet. `more` of its configuration."""
+    directory.mkdir(exist_ok=True)
     users = directory / "users.xml"
     rights = {
         "service": service_rights(DATABASE),
@@ -51,8 +52,8 @@ def clickhouse_with_users(directory: Path):
         "migrator": _documented_rights(),
     }
     users.write_text(_USERS.format(users="\n".join(_user(*one) for one in rights.items())))
-    config = f"<users_config>{users}</users_config>"
-    with LocalClickHouse(directory / "clickhouse", config=config) as server:
+    config = f"<users_config>{users}</users_config>{more}"
+    with LocalClickHouse(directory / "clickhouse", port, config=config) as server:
         yield UsersWorld(server, {name: _settings(server, name) for name in PASSWORDS})
 
 

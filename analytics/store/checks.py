@@ -38,11 +38,15 @@ _ENGINES: Final = {
     "gaps": "ReplacingMergeTree",
     "imports": "MergeTree",
     "import_rows": "MergeTree",
+    "partition_shards": "MergeTree",
     "progress": "ReplacingMergeTree",
+    "shard_identity": "MergeTree",
+    "shards": "ReplacingMergeTree",
     "selftests": "ReplacingMergeTree",
 }
-_DURABLE: Final = ("analytics", "workflows", "event_keys", "log_runs", "lineage", "imports", "import_rows")
-_LINEAGE_WINDOW: Final = 1_000
+_DECIDED: Final = ("lineage", "partition_shards", "shard_identity", "shards")  # by who inserts first
+_DURABLE: Final = ("analytics", "workflows", "event_keys", "log_runs", "imports", "import_rows", *_DECIDED)
+_DECIDED_WINDOW: Final = 1_000
 _SORTING_KEY: Final = "resolution, user_id, workflow_id, bucket_start"
 
 
@@ -53,8 +57,9 @@ def check_schema(connection: Connection, *, min_deduplication_window: int = 1) -
     problems = [problem for name in _ENGINES for problem in _engine_problems(name, tables.get(name))]
     if ledger := tables.get("analytics"):
         problems += _ledger_problems(ledger, min_deduplication_window)
-    if lineage := tables.get("lineage"):
-        problems += _window_problems(lineage, _LINEAGE_WINDOW)
+    for name in _DECIDED:
+        if table := tables.get(name):
+            problems += _window_problems(table, _DECIDED_WINDOW)
     if problems:
         raise StoreMisconfigured("the tables cannot keep the numbers exact:\n  " + "\n  ".join(problems))
 

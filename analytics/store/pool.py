@@ -23,11 +23,11 @@ from analytics.store.statements import observed, summary
 CLIENT_NAME = "chronoverse-analytics"
 
 # Server error codes after which the same statement may succeed: the server is overloaded, starting or stopping, lacks
-# memory or disk, or an operator holds it back (a quota, a table that is read only, a right that is missing, a password
-# that was changed).
+# memory or disk, cannot reach another shard, or an operator holds it back (a quota, a table that is read only, a right
+# that is missing, a password that was changed).
 _TIMEOUT_CODES = frozenset({159, 160, 209})  # TIMEOUT_EXCEEDED, TOO_SLOW, SOCKET_TIMEOUT
 _UNAVAILABLE_CODES = frozenset({
-    3, 173, 201, 202, 210, 236, 241, 242, 243, 252, 394, 425, 439, 497, 516, 733, 774, 999,
+    3, 173, 201, 202, 210, 236, 241, 242, 243, 252, 279, 394, 425, 439, 497, 516, 733, 774, 999,
 })  # fmt: skip
 _OF_THE_SYSTEM = "DB::ErrnoException"  # no space in the middle of a file, too many open ones: many codes
 
@@ -160,6 +160,12 @@ class Connection:
         with suppress(OSError, AttributeError):  # there is no socket, or no longer
             self._client.connection.socket.shutdown(socket.SHUT_RDWR)
 
+    def use_database(self, name: str) -> None:
+        """Connect to this database from now on."""
+        if self._client.connection.database != name:
+            self._client.disconnect()
+            self._client.connection.database = name
+
     def close(self) -> None:
         """Drop the connection; a statement that still runs is cancelled by the server when it notices."""
         self._client.disconnect()
@@ -179,6 +185,7 @@ class Pool:
     ) -> None:
         self._free: queue.LifoQueue[Connection] = queue.LifoQueue()
         self._is_closed = False
+        self._database = settings.clickhouse_database
         for _ in range(size):
             self._free.put(
                 Connection(settings, timeout_s=timeout_s, numpy=numpy, trusted_for_s=trusted_for_s)
@@ -194,12 +201,17 @@ class Pool:
         except queue.Empty:
             raise StoreUnavailable("every connection to ClickHouse is busy") from None
         try:
+            connection.use_database(self._database)
             yield connection
         except Retryable:
             connection.close()
             raise
         finally:
             self._free.put(connection)
+
+    def use_database(self, name: str) -> None:
+        """Lend connections to this database from now on; those that are lent out stay where they are. For any thread."""
+        self._database = name
 
     def close(self) -> None:
         """Close the connections that are not lent out; lend no more, so that threads which go on end soon."""
@@ -209,8 +221,11 @@ class Pool:
 
 
 def _reading(settings: Mapping[str, object] | None) -> Mapping[str, object]:
-    """Do without counters that nobody reads, which cost 0.15 ms. An insert must not: the driver waits for them."""
-    return {"send_profile_events": 0, **(settings or {})}
+    """Do without counters that nobody reads, which cost 0.15 ms. An insert must not: the driver waits for them.
+
+    A shard that is away makes a read fail, whatever the user's profile says: sums without it would look right.
+    """
+    return {"send_profile_events": 0, "skip_unavailable_shards": 0, **(settings or {})}
 
 
 def _text(path: object) -> str | None:

@@ -12,11 +12,15 @@ from pydantic import Field, SecretStr, model_validator
 
 from analytics.settings import Settings
 from analytics.store.pool import Connection
+from analytics.store.shards import DISTRIBUTED, OF_HOME, whole_of
 
 _TIMEOUT_S: Final = 60.0
 
 SERVICE_READS: Final = ("analytics", "progress", "workflows")
 """The tables in the queries of the service."""
+
+_SERVICE_READS_WHOLE: Final = ("analytics", "workflows", "shard_identity")  # over all shards
+_WHICH_SHARDS: Final = ("shards", "shard_identity")
 
 PROCESSOR_READS: Final = (
     "analytics",
@@ -27,11 +31,15 @@ PROCESSOR_READS: Final = (
     "gaps",
     "imports",
     "import_rows",
+    "partition_shards",
     "progress",
     "selftests",
     "schema_migrations",
+    "shard_identity",
+    "shards",
 )
-PROCESSOR_INSERTS: Final = tuple(name for name in PROCESSOR_READS if name != "schema_migrations")
+_OF_MIGRATIONS: Final = ("schema_migrations", "shard_identity", "shards")
+PROCESSOR_INSERTS: Final = tuple(name for name in PROCESSOR_READS if name not in _OF_MIGRATIONS)
 PROCESSOR_DELETES: Final = ("event_keys", "log_runs", "gaps", "progress")
 """Weeks of the index that nobody needs any more, and what `skip` and `adopt` put right. Numbers are never deleted."""
 
@@ -101,8 +109,11 @@ def statements(settings: UserSettings) -> Iterator[str]:
 
 
 def service_rights(database: str) -> list[str]:
-    """Return what the service needs: to read."""
-    return [_on(database, "SELECT", table) for table in SERVICE_READS]
+    """Return what the service needs: to read, here and over all shards."""
+    return [
+        *(_on(database, "SELECT", table) for table in (*SERVICE_READS, *_WHICH_SHARDS)),
+        *(_on(whole_of(database), "SELECT", table) for table in _SERVICE_READS_WHOLE),
+    ]
 
 
 def processor_rights(database: str) -> list[str]:
@@ -113,6 +124,7 @@ def processor_rights(database: str) -> list[str]:
     """
     return [
         *(_on(database, "SELECT", table) for table in PROCESSOR_READS),
+        *(_on(whole_of(database), "SELECT", table) for table in (*DISTRIBUTED, *OF_HOME)),
         *(_on(database, "INSERT", table) for table in PROCESSOR_INSERTS),
         *(_on(database, "ALTER DELETE", table) for table in PROCESSOR_DELETES),
         _on(database, "SELECT, INSERT, CREATE TABLE, DROP TABLE", _SELFTEST_TABLES),

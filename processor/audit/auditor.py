@@ -1,7 +1,8 @@
 """The whole audit, question by question, and the cheap part of it that processors do by themselves."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from confluent_kafka.admin import AdminClient
@@ -9,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from analytics.errors import LogMismatch, Retryable, StoreMisconfigured
 from analytics.store.checks import check_schema
 from analytics.store.pool import Connection
+from analytics.store.shards import HOME, read_shards, settings_of, whole_connection
 from processor.audit import index, numbers
 from processor.audit.finding import Finding, Harm, Report
 from processor.audit.gap_rows import gap_findings
@@ -34,27 +36,60 @@ QUESTIONS: Final = ("schema", "checkpoints", "log", "gaps", *numbers.comparison_
 """What `Auditor.audit` says that it asks, in this order."""
 
 
-def sketch(connection: Connection, settings: ProcessorSettings) -> Report:
+class Stored(NamedTuple):
+    """Connections to what is counted. `whole`: to everything; `shards`: to each server's own tables, by number."""
+
+    whole: Connection
+    shards: Mapping[int, Connection]
+
+    @classmethod
+    def on_one(cls, connection: Connection) -> "Stored":
+        """All on one server."""
+        return cls(connection, {HOME: connection})
+
+
+@contextmanager
+def open_stored(settings: ProcessorSettings, *, timeout_s: float) -> Iterator[Stored]:
+    """Open connections to everything that is counted, which connect when they are used but for the home shard's."""
+    with ExitStack() as opened:
+        home = opened.enter_context(closing(Connection(settings, timeout_s=timeout_s)))
+        shards = read_shards(home)
+        if len(shards) <= 1:
+            yield Stored.on_one(home)
+            return
+        whole = opened.enter_context(whole_connection(settings, shards, timeout_s=timeout_s))
+        others = {
+            one.number: opened.enter_context(
+                closing(Connection(settings_of(settings, one), timeout_s=timeout_s))
+            )
+            for one in shards
+            if one.number != HOME
+        }
+        yield Stored(whole, {HOME: home} | others)
+
+
+def sketch(stored: Stored, settings: ProcessorSettings) -> Report:
     """Return what the cheap questions find, which are harmless to ask while processors count."""
+    connection = stored.whole
     progress, known = read_progress(connection), known_partitions(connection)
     ledger = read_ledger(connection)
-    findings = _schema(connection, settings)
+    findings = _schema(stored, settings)
     findings += checkpoint_findings(ledger.checkpoints.values(), known)
     findings += freshness_findings(progress, ledger, known)
     return Report([*findings, *numbers.sketch(connection)])
 
 
 class Auditor:
-    """Audits a database, and the log behind it unless `admin` is None. For one thread; it only reads."""
+    """Audits what is stored, and the log behind it unless `admin` is None. For one thread; it only reads."""
 
     def __init__(
         self,
-        connection: Connection,
+        stored: Stored,
         settings: ProcessorSettings,
         lineages: Mapping[str, Lineage],
         admin: AdminClient | None,
     ) -> None:
-        self._connection, self._settings = connection, settings
+        self._stored, self._connection, self._settings = stored, stored.whole, settings
         self._lineages, self._admin = lineages, admin
 
     def audit(self, asking: Callable[[str], None]) -> Report:
@@ -63,7 +98,7 @@ class Auditor:
         A broker that is away is no failure: the report then says what was not checked.
         """
         asking("schema")
-        findings = _schema(self._connection, self._settings)
+        findings = _schema(self._stored, self._settings)
         asking("checkpoints")
         progress, known = read_progress(self._connection), known_partitions(self._connection)
         ledger = read_ledger(self._connection)
@@ -89,7 +124,10 @@ class Auditor:
         imported = read_import(self._connection)
         if imported is not None and not _is_done(imported, ledger):
             return [_under_way(imported, ledger)]
-        bounds = index.index_bounds(self._connection, ledger, known, self._settings.horizon_ms)
+        dropped = index.weeks_are_dropped(self._stored.shards.values())
+        bounds = index.index_bounds(
+            self._connection, ledger, known, self._settings.horizon_ms, dropped=dropped
+        )
         totals = Totals() if imported is None else imported.copy.totals
         return index.bounds_findings(index.counted(ledger, totals), bounds)
 
@@ -147,13 +185,17 @@ class Auditor:
         return log_ranges(self._admin, self._settings, reached)
 
 
-def _schema(connection: Connection, settings: ProcessorSettings) -> list[Finding]:
-    try:
-        check_schema(connection, min_deduplication_window=settings.processor_min_deduplication_window)
-    except StoreMisconfigured as error:
-        remedy = "Do what it says there. Processors that start now refuse to run"
-        return [Finding("schema", Harm.MAY_BECOME_WRONG, str(error), remedy)]
-    return []
+def _schema(stored: Stored, settings: ProcessorSettings) -> list[Finding]:
+    window = settings.processor_min_deduplication_window
+    findings = []
+    for number, connection in stored.shards.items():
+        try:
+            check_schema(connection, min_deduplication_window=window)
+        except StoreMisconfigured as error:
+            where = "" if len(stored.shards) == 1 else f"shard {number}: "
+            remedy = "Do what it says there. Processors that start now refuse to run"
+            findings.append(Finding("schema", Harm.MAY_BECOME_WRONG, f"{where}{error}", remedy))
+    return findings
 
 
 def _applied_rows(imported: Import, ledger: LedgerRows) -> int:

@@ -7,9 +7,9 @@ from typing import Final
 import structlog
 
 from analytics.errors import Retryable, Stop
-from analytics.store.pool import Connection, StatementFailed
+from analytics.store.pool import StatementFailed
 from processor import metrics
-from processor.audit.auditor import sketch
+from processor.audit.auditor import open_stored, sketch
 from processor.audit.finding import CHECKS, Finding, Report
 from processor.settings import ProcessorSettings
 
@@ -42,13 +42,11 @@ class BackgroundAudit:
         pause_s = self._first_after_s
         while not self._ended.wait(pause_s):
             pause_s = self._every_s
-            connection = Connection(self._settings, timeout_s=_TIMEOUT_S)
             try:
-                self._note(sketch(connection, self._settings))
+                with open_stored(self._settings, timeout_s=_TIMEOUT_S) as connections:
+                    self._note(sketch(connections, self._settings))
             except (Retryable, Stop, StatementFailed) as error:
                 _log.warning("not_audited", error=str(error))
-            finally:
-                connection.close()
 
     def _note(self, report: Report) -> None:
         found = Counter(one.check for one in report.findings)

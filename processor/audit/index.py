@@ -72,7 +72,7 @@ SELECT (SELECT max(week) FROM
              WHERE database = currentDatabase() AND table IN ('log_runs', 'event_keys') AND partition != '65535' AND active
              GROUP BY table)),
        (SELECT toInt64(min(toUnixTimestamp(bucket_start))) FROM analytics WHERE resolution = 'day' AND log_lines != 0)
-"""
+"""  # of one shard: weeks are dropped on all of them, where they are
 
 _HIGHEST = """
 SELECT partition_id, max(offset), count() FROM
@@ -115,9 +115,12 @@ class LineCounts(NamedTuple):
 
 
 def index_bounds(
-    connection: Connection, ledger: LedgerRows, known: Mapping[UUID, Known], horizon_ms: int
+    connection: Connection, ledger: LedgerRows, known: Mapping[UUID, Known], horizon_ms: int, *, dropped: bool
 ) -> dict[str, Bounds]:
-    """Return bounds of `workflows`, `jobs`, `results` and `log_lines`, counted since an import, as the index gives them."""
+    """Return bounds of `workflows`, `jobs`, `results` and `log_lines`, counted since an import, as the index gives them.
+
+    `dropped`: whether weeks of the index are gone.
+    """
     analytics, results, lines = (
         _below(ledger, known, topic) for topic in ("analytics", "workflows", "job_logs")
     )
@@ -127,7 +130,8 @@ def index_bounds(
         keys = _keys(connection, below, horizon_ms, named=False)
         bounds[name] = job_bounds(keys, applied=sum(one.below for one in below if not one.is_imported))
     irregular = _keys(connection, lines, horizon_ms, named=False)
-    return bounds | {"log_lines": line_bounds(_lines(connection, lines, horizon_ms), irregular)}
+    counts = LineCounts(*_lines(connection, lines, horizon_ms), dropped)
+    return bounds | {"log_lines": line_bounds(counts, irregular)}
 
 
 def job_bounds(keys: Keys, applied: int) -> Bounds:
@@ -231,18 +235,23 @@ def _keys(connection: Connection, below: list[_Below], horizon_ms: int, *, named
     return Keys(distinct, by_partition, again, records)
 
 
-def _lines(connection: Connection, below: list[_Below], horizon_ms: int) -> LineCounts:
+def _lines(connection: Connection, below: list[_Below], horizon_ms: int) -> tuple[int, int, int]:
+    """Return the first three of LineCounts."""
     asked, parameters = Table("asked", _ASKED, below), {"horizon_ms": horizon_ms}
     ((by_partition, again, imported),) = connection.query_with_table(
         _LINES.format(partition="partition_id,"), asked, parameters
     )
     ((some, _, others),) = connection.query_with_table(_LINES.format(partition=""), asked, parameters)
-    ((oldest_week, first_day_s),) = connection.query(_DROPPED)
-    return LineCounts(some + others - imported, by_partition, again, _is_dropped(oldest_week, first_day_s))
+    return some + others - imported, by_partition, again
+
+
+def weeks_are_dropped(shards: Iterable[Connection]) -> bool:
+    """Whether weeks of the index may be gone, on any of these servers."""
+    return any(_is_dropped(*connection.query(_DROPPED)[0]) for connection in shards)
 
 
 def _is_dropped(oldest_week: int, first_day_s: int) -> bool:
-    """Whether weeks of the index may be gone: lines of the first day had records at most 25 hours after it began."""
+    """Whether weeks may be gone: lines of the first day had records at most 25 hours after it began."""
     return oldest_week > (first_day_s + 25 * 3600) // (7 * 86_400)
 
 

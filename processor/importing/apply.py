@@ -5,13 +5,14 @@ from contextlib import suppress
 from typing import Final
 
 from analytics.store.pool import Pool
+from processor.checkpoints import CheckpointLedger
 from processor.event_index import EventIndex
 from processor.importing.batches import Batch, batch_of
 from processor.importing.errors import NotImportable
 from processor.importing.rows import decode
 from processor.importing.spool import Import, read_rows
 from processor.index_rows import IndexRows
-from processor.ledger import CheckpointMoved, Ledger
+from processor.ledger import CheckpointMoved
 from processor.line_index import LineIndex
 from processor.lineage_table import read_lineages, store_generation
 from processor.model import Checkpoint
@@ -25,7 +26,12 @@ class Applying:
     """Applies an import. `note` is told the number of rows that are done."""
 
     def __init__(
-        self, import_: Import, plain: Pool, columns: Pool, ledger: Ledger, note: Callable[[int], None]
+        self,
+        import_: Import,
+        plain: Pool,
+        columns: Pool,
+        ledger: CheckpointLedger,
+        note: Callable[[int], None],
     ) -> None:
         self._import, self._plain, self._ledger, self._note = import_, plain, ledger, note
         rows = IndexRows(import_.partition.id)

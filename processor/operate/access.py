@@ -9,11 +9,14 @@ from confluent_kafka.admin import AdminClient
 
 from analytics.errors import StoreMisconfigured
 from analytics.store.checks import check_schema
-from analytics.store.pool import Pool
+from analytics.store.pool import Connection, Pool
+from analytics.store.shards import require_home, whole_connection
+from processor.checkpoints import ShardedLedger
 from processor.kafka import admin_config
-from processor.ledger import Ledger
 from processor.lineage_table import Lineage, read_lineages
+from processor.operate.entry import Refused
 from processor.settings import ProcessorSettings
+from processor.shard_pools import Pools, ShardPools
 
 TIMEOUT_S: Final = 600.0
 """A command may ask for a lot at once."""
@@ -28,19 +31,43 @@ class Access:
     """Connections of one command, for one thread."""
 
     settings: ProcessorSettings
-    plain: Pool
-    columns: Pool
+    shards: ShardPools
     admin: AdminClient
 
     @property
-    def ledger(self) -> Ledger:
+    def plain(self) -> Pool:
+        """Of the home shard."""
+        return self.shards.home.plain
+
+    @property
+    def columns(self) -> Pool:
+        """Of the home shard."""
+        return self.shards.home.columns
+
+    @property
+    def ledger(self) -> ShardedLedger:
         """The checkpoints."""
-        return Ledger(self.plain, self.columns)
+        return ShardedLedger(self.shards)
+
+    @contextmanager
+    def whole(self) -> Iterator[Connection]:
+        """Lend a connection to all that is counted: to the home shard, and where there are others, to all together."""
+        shards = self.shards.shards()
+        with whole_connection(self.settings, shards, timeout_s=TIMEOUT_S) as connection:
+            yield connection
+
+    def require_one_server(self, what: str) -> None:
+        """Raise Refused where there are several shards."""
+        if len(self.shards.numbers()) > 1:
+            raise Refused(
+                f"{what} works with one ClickHouse server only, and here are several: see docs/scale.md"
+            )
 
     def lineages(self) -> dict[str, Lineage]:
         """Return the logs that are counted. Raises StoreMisconfigured for a database without a usable schema."""
         with self.plain.lend(TIMEOUT_S) as connection:
             check_schema(connection)
+            require_home(connection)
         return read_lineages(self.plain)
 
     def counted_lineages(self) -> dict[str, Lineage]:
@@ -55,10 +82,16 @@ class Access:
 @contextmanager
 def access(settings: ProcessorSettings) -> Iterator[Access]:
     """Give access to what the settings name; nothing is connected before it is used."""
-    plain = Pool(settings, size=_AT_ONCE, timeout_s=TIMEOUT_S)
-    columns = Pool(settings, size=1, timeout_s=TIMEOUT_S, numpy=True)
+    shards = ShardPools(settings, connect(settings), connect)
     try:
-        yield Access(settings, plain, columns, AdminClient(admin_config(settings) | {"log_level": 0}))
+        yield Access(settings, shards, AdminClient(admin_config(settings) | {"log_level": 0}))
     finally:
-        plain.close()
-        columns.close()
+        shards.close()
+
+
+def connect(settings: ProcessorSettings) -> Pools:
+    """Return connections for a command."""
+    return Pools(
+        Pool(settings, size=_AT_ONCE, timeout_s=TIMEOUT_S),
+        Pool(settings, size=1, timeout_s=TIMEOUT_S, numpy=True),
+    )

@@ -7,7 +7,7 @@ import click
 
 from analytics import exit_codes
 from analytics.store.pool import StatementFailed
-from processor.audit.auditor import QUESTIONS, Auditor
+from processor.audit.auditor import QUESTIONS, Auditor, open_stored
 from processor.audit.finding import Report
 from processor.lineage_table import Lineage, read_lineages
 from processor.operate.access import TIMEOUT_S, Access, access
@@ -29,8 +29,11 @@ def run_audit(settings: ProcessorSettings, *, as_json: bool, ask_kafka: bool) ->
 def audit_all(to: Access, *, ask_kafka: bool) -> Report:
     """Return what the whole audit finds."""
     lineages = _lineages(to)
-    with to.plain.lend(TIMEOUT_S) as connection, progress_bar("audit", len(QUESTIONS)) as advance:
-        auditor = Auditor(connection, to.settings, lineages, to.admin if ask_kafka else None)
+    with (
+        open_stored(to.settings, timeout_s=TIMEOUT_S) as connections,
+        progress_bar("audit", len(QUESTIONS)) as advance,
+    ):
+        auditor = Auditor(connections, to.settings, lineages, to.admin if ask_kafka else None)
         return auditor.audit(lambda question: advance(QUESTIONS.index(question), question))
 
 

@@ -53,6 +53,7 @@ def run_import(settings: ImportSettings, wanted: Wanted, *, dry_run: bool) -> No
     """Import, or go on with an import, or say what would be imported. Raises Refused, NotImportable, and Retryable."""
     with access(settings) as reach:
         reach.lineages()
+        reach.require_one_server("import")
         with reach.plain.lend(TIMEOUT_S) as connection:
             sealed = read_import(connection)
         if sealed is None:

@@ -28,6 +28,7 @@ from processor.settings import ProcessorSettings
 def run_rebuild(settings: ProcessorSettings, *, dry_run: bool) -> None:
     """Count the whole log into a second database until it is where the live one is. Raises Refused, and Stop."""
     with access(settings) as reach:
+        reach.require_one_server("rebuild")
         goal = Goal(reach)
         with reach.plain.lend(TIMEOUT_S) as connection:
             require_not_switched(connection, settings)

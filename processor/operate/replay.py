@@ -77,7 +77,8 @@ def _sort(to: Access, chosen: Sequence[Parked], *, may_count_again: bool) -> _So
         return _Sorted(playable, dropped, [])
     horizon_ms = to.settings.horizon_ms
     tables = {table for one in playable for table in _INDEXES[one.origin.topic]}
-    first_week = {table: first_needed_week(to.plain, table, horizon_ms) for table in tables}
+    shards = [one.plain for one in to.shards.every().values()]
+    first_week = {table: first_needed_week(shards, table, horizon_ms) for table in tables}
 
     def is_too_old(one: Parked) -> bool:
         week = (one.time_ms - horizon_ms) // WEEK_MS

@@ -44,7 +44,8 @@ def run_skip(
             told.append(step)
 
         where = _look(reach, topic, number)
-        skipping = Skipping(reach.plain, reach.ledger, note)
+        rows = reach.shards.of(where.partition.id).plain
+        skipping = Skipping(reach.plain, rows, reach.ledger, note)
         if not dry_run and _finished_former(reach, where, skipping) and to is None:
             return
         target = where.log.low if to is None else to

@@ -10,6 +10,8 @@ import click
 from analytics import exit_codes
 from analytics.errors import LogMismatch, Retryable
 from analytics.store.pool import StatementFailed
+from analytics.store.shards import HOME
+from processor.audit.auditor import open_stored
 from processor.audit.ledger_rows import LedgerRows, Progress, read_ledger, read_progress
 from processor.audit.log_range import LogRange, log_ranges
 from processor.lineage_table import Lineage, read_lineages
@@ -22,9 +24,10 @@ from processor.topics import Topic, describe_topics
 
 
 class _Stored(NamedTuple):
-    """What ClickHouse knows."""
+    """What ClickHouse knows. `stores` by number of the shard, `shards` by partition, where there are several."""
 
-    store: Store
+    stores: dict[int, Store]
+    shards: dict[Place, int]
     lineages: dict[str, Lineage]
     ledger: LedgerRows
     progress: dict[UUID, Progress]
@@ -45,8 +48,8 @@ def run_status(settings: ProcessorSettings, *, as_json: bool) -> None:
     )
     now_ms = time.time_ns() // 1_000_000
     partitions = statuses(facts, now_ms)
-    store = stored.store if stored else None
-    _print_json(partitions, store, away) if as_json else _print(partitions, store, away, now_ms)
+    print_it = _print_json if as_json else _print
+    print_it(partitions, stored, away, now_ms)
     if any(one.state in NEEDS_A_PERSON for one in partitions):
         sys.exit(exit_codes.STOP)
     if away:
@@ -57,12 +60,20 @@ def _stored(to: Access, away: list[str]) -> _Stored | None:
     """Return what ClickHouse knows; None when it is away, or has no such database."""
     try:
         lineages = read_lineages(to.plain)
-        with to.plain.lend(TIMEOUT_S) as connection:
-            progress = read_progress(connection)
-            return _Stored(read_store(connection), lineages, read_ledger(connection), progress)
+        with open_stored(to.settings, timeout_s=TIMEOUT_S) as connections:
+            progress = read_progress(connections.whole)
+            stores = {number: read_store(one) for number, one in connections.shards.items()}
+            shards = _shards(to, lineages) if len(stores) > 1 else {}
+            return _Stored(stores, shards, lineages, read_ledger(connections.whole), progress)
     except (Retryable, StatementFailed) as error:
         away.append(f"ClickHouse: {error}")
         return None
+
+
+def _shards(to: Access, lineages: dict[str, Lineage]) -> dict[Place, int]:
+    partitions = [one for lineage in lineages.values() for one in lineage.all_partitions()]
+    places = to.shards.places([one.id for one in partitions])
+    return {(one.topic, one.number): places[one.id] for one in partitions}
 
 
 def _logs(
@@ -91,20 +102,30 @@ def _checkpoints(stored: _Stored | None, found: dict[str, Topic]) -> dict[Place,
     return {(one.topic, one.number): rows[one.id].reached for one in partitions if one.id in rows}
 
 
-def _print(partitions: list[PartitionStatus], store: Store | None, away: list[str], now_ms: int) -> None:
+def _print(partitions: list[PartitionStatus], stored: _Stored | None, away: list[str], now_ms: int) -> None:
     for what in away:
         click.echo(f"Away: {what}")
-    columns = "topic", "partition", "state", "next", "low", "end", "lag", "counted up to", "reported"
-    print_table("partitions", columns, [_cells(one, now_ms) for one in partitions])
-    if store is not None:
-        sizes = [
-            (one.table, f"{one.parts:,}", f"{one.rows:,}", f"{one.bytes_on_disk / 1e6:,.1f} MB")
-            for one in store.tables
+    columns = ["topic", "partition", "state", "next", "low", "end", "lag", "counted up to", "reported"]
+    rows = [_cells(one, now_ms) for one in partitions]
+    shards = stored.shards if stored else {}
+    if shards:
+        columns.append("shard")
+        rows = [
+            [*row, str(shards.get((one.topic, one.partition), "?"))]
+            for row, one in zip(rows, partitions, strict=True)
         ]
-        print_table("tables", ("table", "parts", "rows", "on disk"), sizes)
-        click.echo(
-            f"schema {store.schema_version}; table analytics remembers {store.tokens:,} tokens of inserts"
-        )
+    print_table("partitions", columns, rows)
+    for number, store in (stored.stores if stored else {}).items():
+        _print_store(store, f" of shard {number}" if shards else "")
+
+
+def _print_store(store: Store, of_which: str) -> None:
+    sizes = [
+        (one.table, f"{one.parts:,}", f"{one.rows:,}", f"{one.bytes_on_disk / 1e6:,.1f} MB")
+        for one in store.tables
+    ]
+    print_table(f"tables{of_which}", ("table", "parts", "rows", "on disk"), sizes)
+    click.echo(f"schema {store.schema_version}; table analytics remembers {store.tokens:,} tokens of inserts")
 
 
 def _cells(one: PartitionStatus, now_ms: int) -> list[str]:
@@ -120,13 +141,22 @@ def _cells(one: PartitionStatus, now_ms: int) -> list[str]:
     return [one.topic, str(one.partition), one.state or "?", *numbers, as_of, reported]
 
 
-def _print_json(partitions: list[PartitionStatus], store: Store | None, away: list[str]) -> None:
+def _print_json(partitions: list[PartitionStatus], stored: _Stored | None, away: list[str], _: int) -> None:
+    shards = stored.shards if stored else {}
+    stores = stored.stores if stored else {}
     print_json({
-        "partitions": [one._asdict() for one in partitions],
-        "store": None if store is None else {
-            "schema_version": store.schema_version,
-            "tokens": store.tokens,
-            "tables": [one._asdict() for one in store.tables],
-        },
+        "partitions": [
+            one._asdict() | ({"shard": shards.get((one.topic, one.partition))} if shards else {}) for one in partitions
+        ],
+        "store": _as_dict(stores[HOME]) if stores else None,
+        **({"stores": {str(number): _as_dict(one) for number, one in stores.items()}} if shards else {}),
         "away": away,
     })  # fmt: skip
+
+
+def _as_dict(store: Store) -> dict[str, object]:
+    return {
+        "schema_version": store.schema_version,
+        "tokens": store.tokens,
+        "tables": [one._asdict() for one in store.tables],
+    }

@@ -28,6 +28,7 @@ def run_switch(settings: ProcessorSettings, *, dry_run: bool) -> None:
     """Put the rebuilt tables in the place of the live ones. Raises Refused where that would lose something."""
     names = databases(settings)
     with access(settings) as live, access(rebuild_settings(settings)) as rebuilt:
+        live.require_one_server("rebuild --switch")
         with live.plain.lend(TIMEOUT_S) as connection:
             _require_rebuilt(connection, names)
             done = read_switched(connection, names)

@@ -1,6 +1,7 @@
 """A server on a real socket over two stores, in memory and a real ClickHouse, which pass the same suite."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from uuid import UUID
 
 import pytest
@@ -25,6 +26,8 @@ from tests.grpc_world import (
 )
 from tests.insights_calls import Asking, asking
 from tests.processor_world import fresh_database, pools
+from tests.shards_world import Sharded, ShardServers
+from tests.shards_world import shard_servers as start_shard_servers
 
 NIL = UUID(int=0)
 AS_OF_S = 1_795_000_000  # 2026-11-18T11:06:40Z
@@ -78,6 +81,20 @@ def stores(clickhouse: LocalClickHouse) -> Iterator[tuple[Pool, Pool]]:
     """Connections to a database that the tests of a module share: each of them has a partition of its own."""
     with pools(fresh_database(clickhouse.address), size=4) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def shard_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShardServers]:
+    """Two servers that all tests share: use a database of your own, and do not stop them."""
+    with start_shard_servers(tmp_path_factory.mktemp("shards")) as servers:
+        yield servers
+
+
+@pytest.fixture
+def sharded(shard_servers: ShardServers) -> Iterator[Sharded]:
+    """A fresh database, on the first of them so far."""
+    with closing(shard_servers.database()) as found:
+        yield found
 
 
 @pytest.fixture

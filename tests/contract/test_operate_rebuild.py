@@ -104,7 +104,7 @@ class Rebuilding:
         return ["processor"] if dying_at is None else ["tests.dying_command", str(dying_at)]
 
     def _environment(self):
-        return os.environ | self.stack.stack._environment() | {"PYTHONPATH": str(ROOT)}
+        return os.environ | self.stack.stack.environment() | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")

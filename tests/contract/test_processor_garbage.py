@@ -41,7 +41,7 @@ def kept_weeks(pool):
 def test_weeks_that_no_record_needs_are_dropped(pool):
     """Horizon, retention and two days back from the newest records: what is older goes, whole weeks."""
     insert(pool, ONE, [100, 110, 117, 118, 120, 120, 120, 120, 120])
-    assert drop_garbage(pool, HORIZON_MS)["event_keys"] == [100, 110]
+    assert drop_garbage([pool], HORIZON_MS)["event_keys"] == [100, 110]
     assert kept_weeks(pool) == [117, 118, 120]
 
 
@@ -49,23 +49,23 @@ def test_the_partition_that_is_furthest_behind_decides(pool):
     """A partition that is still at an old part of its log needs its rows."""
     insert(pool, ONE, [120] * 3)
     insert(pool, OTHER, [100] * 3)
-    assert drop_garbage(pool, HORIZON_MS)["event_keys"] == []
+    assert drop_garbage([pool], HORIZON_MS)["event_keys"] == []
 
 
 def test_one_wrong_timestamp_drops_nothing(pool):
     """A record from the far future is not what time it is."""
     insert(pool, ONE, [100, 100, 100, 100, 9_000])
-    assert drop_garbage(pool, HORIZON_MS)["event_keys"] == []
+    assert drop_garbage([pool], HORIZON_MS)["event_keys"] == []
 
 
 def test_rows_of_workflows_are_kept_for_ever(pool):
     """A workflow counts once, whenever it is named again."""
     insert(pool, ONE, [1], garbage_week=NEVER)
     insert(pool, ONE, [120] * 3)
-    drop_garbage(pool, HORIZON_MS)
+    drop_garbage([pool], HORIZON_MS)
     assert kept_weeks(pool) == [120, NEVER]
 
 
 def test_an_empty_index_has_no_garbage(pool):
     """Nothing to go by, nothing to drop."""
-    assert drop_garbage(pool, HORIZON_MS) == {"event_keys": [], "log_runs": []}
+    assert drop_garbage([pool], HORIZON_MS) == {"event_keys": [], "log_runs": []}

@@ -160,6 +160,6 @@ async def test_freshness_is_unknown_without_a_store():
     """Before ClickHouse answers, nothing is promised."""
     runner = QueryRunner(service_settings(clickhouse_hosts=("127.0.0.1:1",)), size=1, timeout_s=1)
     reader = FreshnessReader(runner)
-    await reader._refresh()
+    await reader.refresh()
     assert reader.as_of_ms() is None
     runner.close()

@@ -16,7 +16,7 @@ from analytics.store.checks import check_schema
 from analytics.store.migrate import migrate
 from analytics.store.pool import Connection, StatementFailed
 from analytics.store.users import UserSettings, statements
-from processor.audit.auditor import sketch
+from processor.audit.auditor import Stored, sketch
 from processor.gaps import Gap, forget_gap, note_gap
 from processor.garbage import drop_garbage
 from processor.model import Partition
@@ -97,10 +97,10 @@ def test_the_processor_counts_and_proves_the_server_as_its_user(users):
         prove_guards(plain, columns)
         counted = Counted(settings, plain, columns)
         counted.count_some()
-        drop_garbage(plain, HORIZON_MS)
+        drop_garbage([plain], HORIZON_MS)
         with plain.lend(10) as connection:
             connection.query("ALTER TABLE event_keys DROP PARTITION 1")
-            assert not sketch(connection, counted.settings).findings
+            assert not sketch(Stored.on_one(connection), counted.settings).findings
             assert read_store(connection).schema_version > 0
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,10 @@ def make_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeW
     with ExitStack() as worlds:
 
         def make(
-            *, kafka: LocalKafka | None = None, clickhouse: LocalClickHouse | None = None, **options: int
+            *,
+            kafka: LocalKafka | None = None,
+            clickhouse: LocalClickHouse | None = None,
+            **options: Any,
         ) -> FaultWorld:
             broker = kafka or request.getfixturevalue("kafka")
             server = clickhouse or request.getfixturevalue("clickhouse")

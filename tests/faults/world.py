@@ -89,7 +89,10 @@ class Worker(LocalProgram):
 
 
 class FaultWorld:
-    """Fresh topics and a fresh database; `window` is how many tokens ClickHouse remembers."""
+    """Fresh topics and a fresh database; `window` is how many tokens ClickHouse remembers.
+
+    `read_from`: the database in which everything is that was counted.
+    """
 
     def __init__(
         self,
@@ -99,11 +102,13 @@ class FaultWorld:
         *,
         partitions: int = 2,
         window: int = 100_000,
+        database: str = "",
     ) -> None:
         self.kafka, self.clickhouse, self._directory = kafka, clickhouse, directory
         self.partitions, self._window = partitions, window
         self.group = f"faults-{uuid4().hex[:8]}"
-        self.settings = local_settings(clickhouse.address, f"faults_{uuid4().hex[:12]}")
+        self.settings = local_settings(clickhouse.address, database or f"faults_{uuid4().hex[:12]}")
+        self.read_from = self.settings.clickhouse_database
         self.admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 0})
         self.workers: list[Worker] = []
         directory.mkdir(parents=True, exist_ok=True)
@@ -178,7 +183,7 @@ class FaultWorld:
     # --- what came out ---
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
-        connection = Connection(self.settings, timeout_s=30)
+        connection = Connection(self.settings, timeout_s=30, database=self.read_from)
         try:
             return connection.query(sql, parameters)
         finally:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from analytics.store.pool import Connection
-from sandbox.applied import COUNTED_TOPICS, Applied, AppliedReader
+from sandbox.applied import COUNTED_TOPICS, Applied
 from sandbox.directory import SandboxDirectory
 from sandbox.partitioner import partition_of
 from sandbox.play import play_records
@@ -60,7 +60,7 @@ class StackUnderTest:
         self.stack = stack
         self.log = Log()
         self.running = stack.running()
-        self._applied = AppliedReader(stack.settings())
+        self._applied = stack.applied_reader()
         self._asker = Asker(self.running.grpc, Path(self.running.keys.private))
 
     def play(self, records: Sequence[CorpusRecord], *, rate: float | None = None) -> None:
@@ -103,7 +103,7 @@ class StackUnderTest:
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """What the tables say."""
-        connection = Connection(self.stack.settings(), timeout_s=30)
+        connection = Connection(self.stack.settings(), timeout_s=30, database=self.stack.database)
         try:
             return connection.query(sql, parameters)
         finally:
@@ -127,10 +127,10 @@ class StackUnderTest:
 
 
 @contextmanager
-def running_stack(directory: Path, *, processors: int = 1) -> Iterator[StackUnderTest]:
+def running_stack(directory: Path, *, processors: int = 1, shards: int = 1) -> Iterator[StackUnderTest]:
     """Run a stack of the test's own."""
     with SandboxDirectory(directory).claim() as claimed:
-        stack = Stack(claimed, StackOptions(processors), report=lambda _: None)
+        stack = Stack(claimed, StackOptions(processors, shards), report=lambda _: None)
         try:
             stack.start()
             under_test = StackUnderTest(stack)

@@ -87,7 +87,7 @@ def test_without_the_condition_a_number_is_wrong(play, monkeypatch):
 
 
 def test_with_evidence_from_above_the_checkpoint_a_number_is_wrong(play, monkeypatch):
-    monkeypatch.setattr(IndexRows, "evidence", lambda *_: "1")
+    monkeypatch.setattr(IndexRows, "evidence", lambda *_: [(None, "1")])
     produce, (*what, _) = KEPT["a batch is tried again that is in the index already"]
     steps = range(4, 16)  # one of them is the guarded insert
     with pytest.raises(WRONG):
