@@ -38,7 +38,7 @@ LONG_FIRST = (
     "contract/test_operate_",
     "model/",
 )
-"""Files and folders of minutes, the longest ones first: a worker that begins one of them last keeps all the others waiting."""
+"""Files and folders of minutes, the longest first: one that is begun last keeps all other workers waiting."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
