@@ -68,6 +68,10 @@ class Connection:
         numpy: bool = False,
         trusted_for_s: float = 0.0,
     ) -> None:
+        if numpy:
+            from analytics.store import numpy_driver  # who has no such connection does without numpy
+
+            numpy_driver.load()
         host, _, port = random.choice(settings.clickhouse_hosts).rpartition(":")  # noqa: S311 -- spreads load
         tls = settings.clickhouse_tls_enabled
         self._client = Client(
