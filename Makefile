@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := .tools/kafka
-TEST_WORKERS ?= 2
-BESIDE_EACH_OTHER := --numprocesses $(TEST_WORKERS) --dist worksteal # tests on engines mostly wait
+TEST_WORKERS ?= 4 # more than cores: tests on engines wait half of their time
+BESIDE_EACH_OTHER = --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder # a file shares what it starts; tests/conftest.py orders
+# Where it is set (many images do), each of the four hundred programs that the tests start compiles all our modules again.
+export PYTHONDONTWRITEBYTECODE :=
 DATA ?= run
 PACKAGES := analytics processor sandbox
 

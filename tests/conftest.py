@@ -17,6 +17,38 @@ settings.register_profile("shared-machine", deadline=None, suppress_health_check
 settings.register_profile("soak", settings.get_profile("shared-machine"), max_examples=5_000, print_blob=True)
 settings.load_profile("shared-machine")
 
+LONG_FIRST = (
+    "integration/test_exactness.py",
+    "contract/test_operate_rebuild.py",
+    "faults/test_growth.py",
+    "faults/test_crash_points.py",
+    "faults/test_rebuild.py",
+    "integration/test_insights_corpus.py",
+    "faults/test_outages.py",
+    "faults/test_duplicates.py",
+    "faults/test_changing_logs.py",
+    "faults/test_lost_parts.py",
+    "faults/test_adoption.py",
+    "faults/test_zombies.py",
+    "faults/test_rebalances.py",
+    "faults/test_operator_commands.py",
+    "contract/test_wheel.py",
+    "faults/",
+    "integration/",
+    "contract/test_operate_",
+    "model/",
+)
+"""Files and folders of minutes, the longest first: one that is begun last keeps all other workers waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let long files begin first; within a file the order stays."""
+    items.sort(key=lambda item: _turn(item.path.relative_to(Path(__file__).parent).as_posix()))
+
+
+def _turn(path: str) -> int:
+    return next((turn for turn, long in enumerate(LONG_FIRST) if path.startswith(long)), len(LONG_FIRST))
+
 
 @pytest.fixture(scope="session")
 def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClickHouse]:

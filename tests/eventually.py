@@ -5,6 +5,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 _PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.5
+_SHARE = 0.1
+"""A pause is a tenth of the time waited so far: to look more often takes the time of those that are waited for."""
+
 T = TypeVar("T")
 
 
@@ -13,14 +17,15 @@ def eventually(predicate: Callable[[], T], *, within_s: float = 10.0) -> T:
 
     Raises AssertionError with the last value, or the last AssertionError, after `within_s`.
     """
-    deadline = time.monotonic() + within_s
+    began = time.monotonic()
     while True:
         failure, value = _attempt(predicate)
         if failure is None and value:
             return value  # type: ignore[return-value] # it is set when there is no failure
-        if time.monotonic() > deadline:
+        waited_s = time.monotonic() - began
+        if waited_s > within_s:
             raise AssertionError(f"not within {within_s:g} s: {failure or repr(value)}") from failure
-        time.sleep(_PAUSE_S)
+        time.sleep(min(max(_PAUSE_S, waited_s * _SHARE), _LONGEST_PAUSE_S))
 
 
 def _attempt(predicate: Callable[[], T]) -> tuple[AssertionError | None, T | None]:

@@ -39,6 +39,7 @@ _ALL_NUMBERS = ", ".join(
     )
 )
 CLUSTER = "lkc-1"
+_NIL = "toUUID('00000000-0000-0000-0000-000000000000')"
 
 
 def processor_settings(settings: Settings, **changes: Any) -> ProcessorSettings:
@@ -128,6 +129,20 @@ def counted(settings: Settings) -> Iterator[Counted]:
         world = Counted(settings, plain, columns)
         world.count_some()
         yield world
+
+
+def add(world: Counted, resolution: str, column: str, number: int = 1, *, of_workflow: bool = False) -> None:
+    """Break numbers: add to one bucket of somebody who has some; to a counter, one of something."""
+    thing = {"failures": "'USER Aborted'"}.get(column, 7)
+    value = f"map({thing}, %(number)s)" if column in COUNTERS else "%(number)s"
+    world.query(
+        f"INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, {column}) "
+        f"SELECT resolution, user_id, workflow_id, bucket_start, {value} FROM analytics "
+        f"WHERE resolution = %(resolution)s AND (workflow_id != {_NIL}) = %(of_workflow)s LIMIT 1",
+        number=number,
+        resolution=resolution,
+        of_workflow=int(of_workflow),
+    )
 
 
 def dump(settings: Settings, database: str | None = None) -> list[tuple[Any, ...]]:

@@ -65,7 +65,7 @@ def _module(name: str, **content: object) -> ModuleType:
 
 
 def _are_null(items: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """As `pandas.isnull` for columns that are no floats."""
-    if items.dtype != object:
-        return np.zeros(len(items), bool)
-    return np.equal(items, None).astype(bool)
+    """As `pandas.isnull`, but that NaN among objects is none."""
+    if items.dtype == object:
+        return np.asarray(items == None, bool)  # noqa: E711 -- of each item
+    return np.isnan(items) if items.dtype.kind == "f" else np.zeros(len(items), bool)

@@ -4,17 +4,11 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 
-from processor.audit.background import BackgroundAudit
 from processor.audit.finding import Harm
 from processor.gaps import Gap, note_gap
-from processor.measures import COUNTERS
 from processor.model import Partition
-from processor.operate.audit import run_audit
-from tests.eventually import eventually
-from tests.operator_world import counted
+from tests.operator_world import add, counted
 from tests.processor_world import NOW_MS, finished_job, fresh_database, log_line, some_id, some_partition
 
 pytestmark = pytest.mark.integration
@@ -32,20 +26,6 @@ def world(clickhouse):
 def found(report):
     """Checks and harm of what was found."""
     return sorted((one.check, one.harm) for one in report.findings)
-
-
-def add(world, resolution, column, number=1, *, of_workflow=False):
-    """Add to one bucket of somebody who has some; to a counter, one of something."""
-    thing = {"failures": "'USER Aborted'"}.get(column, 7)
-    value = f"map({thing}, %(number)s)" if column in COUNTERS else "%(number)s"
-    world.query(
-        f"INSERT INTO analytics (resolution, user_id, workflow_id, bucket_start, {column}) "
-        f"SELECT resolution, user_id, workflow_id, bucket_start, {value} FROM analytics "
-        f"WHERE resolution = %(resolution)s AND (workflow_id != {NIL}) = %(of_workflow)s LIMIT 1",
-        number=number,
-        resolution=resolution,
-        of_workflow=int(of_workflow),
-    )
 
 
 def add_checkpoint_row(world, partition_id, started, delta, next_offset):
@@ -270,49 +250,3 @@ def test_a_gap_without_rows_is_nothing_to_find(world):
 def test_a_gap_that_was_only_begun_is_named(world):
     with gap(world, 10, 300, is_done=False):
         assert found(world.audit()) == [("gaps", Harm.HARMLESS)]
-
-
-# --- the command, and in the background ---
-
-
-def test_the_command_ends_with_65_when_something_is_wrong(world, capsys):
-    add(world, "total", "jobs")
-    with pytest.raises(SystemExit) as ended:
-        run_audit(world.settings, as_json=False, ask_kafka=False)
-    assert (ended.value.code, "WRONG NUMBERS (totals)" in capsys.readouterr().out) == (65, True)
-
-
-def test_the_command_ends_with_1_when_kafka_is_away(world, capsys):
-    with pytest.raises(SystemExit) as ended:
-        run_audit(world.settings, as_json=False, ask_kafka=True)
-    assert (ended.value.code, "Not checked: the log" in capsys.readouterr().out) == (1, True)
-
-
-def test_the_command_says_that_nothing_is_wrong(world, capsys):
-    run_audit(world.settings, as_json=False, ask_kafka=False)
-    assert "Nothing is wrong" in capsys.readouterr().out
-
-
-def test_what_is_found_in_the_background_is_logged_and_counted(world):
-    add(world, "total", "jobs")
-    audit = BackgroundAudit(world.settings, every_s=0.05, first_after_s=0.0)
-    with capture_logs() as logs:
-        audit.start()
-        try:
-            eventually(lambda: [one for one in logs if one["event"] == "audit_finding"])
-        finally:
-            audit.stop()
-    assert {one["log_level"] for one in logs} == {"error"}
-    assert REGISTRY.get_sample_value("processor_audit_findings", {"check": "totals"}) == 1
-
-
-def test_a_database_that_is_away_does_not_end_the_audit_in_the_background(world):
-    away = world.settings.model_copy(update={"clickhouse_hosts": ("127.0.0.1:9",)})
-    audit = BackgroundAudit(away, every_s=0.01, first_after_s=0.0)
-    with capture_logs() as logs:
-        audit.start()
-        try:
-            eventually(lambda: len(logs) > 2, within_s=30)
-        finally:
-            audit.stop()
-    assert {one["event"] for one in logs} == {"not_audited"}

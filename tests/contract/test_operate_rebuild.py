@@ -94,6 +94,17 @@ class Rebuilding:
             "WHERE resolution = 'checkpoint' LIMIT 1"
         )
 
+    @contextmanager
+    def emptied(self, table):
+        """One rebuilt table has no rows for a while."""
+        self.query(f"CREATE TABLE emptied AS {table}", rebuilt=True)
+        self.query(f"EXCHANGE TABLES emptied AND {table}", rebuilt=True)
+        try:
+            yield
+        finally:
+            self.query(f"EXCHANGE TABLES emptied AND {table}", rebuilt=True)
+            self.query("DROP TABLE emptied SYNC", rebuilt=True)
+
     def clean_up(self):
         """Leave no second database, and no table in a wrong one."""
         if self.query("SELECT 1 FROM system.tables WHERE database = 'analytics_rebuild' AND name = 'switch'"):
@@ -119,8 +130,18 @@ def shared(tmp_path_factory):
 @pytest.fixture
 def world(shared):
     """The same for each test: right numbers, and no second database."""
+    shared.clean_up()
     yield shared
     shared.clean_up()
+    assert dump(shared.settings) == shared.truth
+
+
+@pytest.fixture
+def rebuilt(shared):
+    """The rebuilt database is there, and nothing is switched; what a test takes out of it, it puts back."""
+    rebuild(shared)  # there is nothing to do after the first test
+    yield shared
+    assert dump(shared.settings, "analytics_rebuild") == shared.truth
     assert dump(shared.settings) == shared.truth
 
 
@@ -238,35 +259,42 @@ def test_processors_may_run_between_two_runs_of_a_switch(world, monkeypatch, exc
 # --- refusals ---
 
 
-def test_nothing_is_switched_while_a_processor_counts(world):
-    rebuild(world)
+def test_nothing_is_switched_while_a_processor_counts(rebuilt):
     reported = "SELECT max(updated_at) > now64(3) - 2 FROM progress"
-    with world.processing():
-        eventually(lambda: world.query(reported) == [(1,)], within_s=60)
-        require_refused(world.run("rebuild", "--switch"), "stop it first")
+    with rebuilt.processing():
+        eventually(lambda: rebuilt.query(reported) == [(1,)], within_s=60)
+        require_refused(rebuilt.run("rebuild", "--switch"), "stop it first")
 
 
 def test_nothing_is_switched_before_it_is_rebuilt(world):
     require_refused(world.run("rebuild", "--switch"), "run `chronoverse-processor rebuild` first")
 
 
-def test_a_rebuild_that_is_behind_is_not_switched(world):
-    rebuild(world)
-    world.query("TRUNCATE TABLE analytics", rebuilt=True)
-    require_refused(world.run("rebuild", "--switch"), "6 partitions are not counted anew")
+def test_a_rebuild_that_is_behind_is_not_switched(rebuilt):
+    with rebuilt.emptied("analytics"):
+        require_refused(rebuilt.run("rebuild", "--switch"), "6 partitions are not counted anew")
 
 
-def test_a_rebuild_that_is_wrong_in_itself_is_not_switched(world):
-    rebuild(world)
-    world.query("TRUNCATE TABLE log_runs", rebuilt=True)
-    require_refused(world.run("rebuild", "--switch"), "the audit of the rebuilt database found")
+def test_a_rebuild_that_is_wrong_in_itself_is_not_switched(rebuilt):
+    with rebuilt.emptied("log_runs"):
+        require_refused(rebuilt.run("rebuild", "--switch"), "the audit of the rebuilt database found")
 
 
-def test_a_rebuild_that_does_not_know_a_growth_is_not_switched(world):
-    rebuild(world)
-    world.query("TRUNCATE TABLE lineage", rebuilt=True)
-    require_refused(world.run("rebuild", "--switch"), "--abandon")
-    assert world.run("rebuild", "--abandon").returncode == 0
+def test_a_dry_run_of_a_switch_exchanges_nothing(rebuilt):
+    before = rebuilt.query("SELECT name, uuid FROM system.tables WHERE database = 'analytics' ORDER BY 1")
+    told = rebuilt.run("rebuild", "--switch", "--dry-run")
+    assert (told.returncode, "event_keys, log_runs, workflows, analytics" in told.stdout) == (0, True)
+    assert (
+        rebuilt.query("SELECT name, uuid FROM system.tables WHERE database = 'analytics' ORDER BY 1")
+        == before
+    )
+
+
+def test_a_rebuild_that_does_not_know_a_growth_is_not_switched(shared):
+    rebuild(shared)
+    shared.query("TRUNCATE TABLE lineage", rebuilt=True)
+    require_refused(shared.run("rebuild", "--switch"), "--abandon")
+    assert shared.run("rebuild", "--abandon").returncode == 0
 
 
 def test_what_was_skipped_keeps_from_rebuilding(world):
@@ -283,13 +311,3 @@ def test_a_dry_run_makes_no_database(world):
     told = world.run("rebuild", "--dry-run")
     assert (told.returncode, "analytics_rebuild" in told.stdout) == (0, True)
     assert world.rebuilt_offsets() == 0
-
-
-def test_a_dry_run_of_a_switch_exchanges_nothing(world):
-    rebuild(world)
-    before = world.query("SELECT name, uuid FROM system.tables WHERE database = 'analytics' ORDER BY 1")
-    told = world.run("rebuild", "--switch", "--dry-run")
-    assert (told.returncode, "event_keys, log_runs, workflows, analytics" in told.stdout) == (0, True)
-    assert (
-        world.query("SELECT name, uuid FROM system.tables WHERE database = 'analytics' ORDER BY 1") == before
-    )

@@ -1,6 +1,7 @@
 """The pool of connections to ClickHouse."""
 
 import pytest
+from clickhouse_driver.columns.datecolumn import DateColumn
 
 from analytics.errors import StoreUnavailable
 from analytics.settings import Settings
@@ -13,3 +14,8 @@ def test_a_closed_pool_refuses_at_once():
     pool.close()
     with pytest.raises(StoreUnavailable, match="ends"), pool.lend(60):
         pass
+
+
+def test_the_driver_has_made_no_table_of_all_dates():
+    """There are 146,000 of them."""
+    assert len(DateColumn.date_lut) < 1_000
