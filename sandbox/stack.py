@@ -30,12 +30,13 @@ CONSUMER_GROUP: Final = "analytics-processor"
 
 @dataclass(frozen=True)
 class StackOptions:
-    """How much of it, and where; port 0 is any free one."""
+    """How much of it, and where; port 0 is any free one. `clickhouse_config`: more of its configuration, as XML."""
 
     processors: int = 1
     grpc_port: int = 0
     kafka_port: int = 0
     clickhouse_port: int = 0
+    clickhouse_config: str = ""
 
 
 class Stack:
@@ -46,7 +47,10 @@ class Stack:
         self._report = report
         logs = directory.logs
         self.clickhouse = LocalClickHouse(
-            directory.clickhouse, options.clickhouse_port, log=logs / "clickhouse.log"
+            directory.clickhouse,
+            options.clickhouse_port,
+            log=logs / "clickhouse.log",
+            config=options.clickhouse_config,
         )
         self.broker = LocalBroker(logs, options.kafka_port)
         self.service = LocalService(self._environment, logs / "service.log", options.grpc_port)

@@ -45,9 +45,11 @@ def processor_settings(settings: Settings, **changes: Any) -> ProcessorSettings:
 class Counted:
     """A database and the logs that it has counted; each topic has two partitions, of which only the first is used."""
 
-    def __init__(self, settings: Settings, plain: Pool, columns: Pool) -> None:
+    def __init__(
+        self, settings: Settings, plain: Pool, columns: Pool, topics: dict[str, Topic] | None = None
+    ) -> None:
         self.settings, self.plain = processor_settings(settings), plain
-        self.topics = {name: Topic(name, CLUSTER, uuid4(), 2) for name in TOPICS}
+        self.topics = topics or {name: Topic(name, CLUSTER, uuid4(), 2) for name in TOPICS}
         self.lineages: dict[str, Lineage] = identify(plain, self.topics)
         self.ledger = Ledger(plain, columns)
         self._stores = Stores(

@@ -127,10 +127,14 @@ class StackUnderTest:
 
 
 @contextmanager
-def running_stack(directory: Path, *, processors: int = 1) -> Iterator[StackUnderTest]:
+def running_stack(
+    directory: Path, *, processors: int = 1, clickhouse_config: str = ""
+) -> Iterator[StackUnderTest]:
     """Run a stack of the test's own."""
     with SandboxDirectory(directory).claim() as claimed:
-        stack = Stack(claimed, StackOptions(processors), report=lambda _: None)
+        stack = Stack(
+            claimed, StackOptions(processors, clickhouse_config=clickhouse_config), report=lambda _: None
+        )
         try:
             stack.start()
             under_test = StackUnderTest(stack)
