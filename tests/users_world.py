@@ -42,7 +42,7 @@ class UsersWorld(NamedTuple):
 
 
 @contextmanager
-def clickhouse_with_users(directory: Path):
+def clickhouse_with_users(directory: Path, *, more_config: str = ""):
     """Run it; its database is not there yet."""
     users = directory / "users.xml"
     rights = {
@@ -51,7 +51,7 @@ def clickhouse_with_users(directory: Path):
         "migrator": _documented_rights(),
     }
     users.write_text(_USERS.format(users="\n".join(_user(*one) for one in rights.items())))
-    config = f"<users_config>{users}</users_config>"
+    config = f"<users_config>{users}</users_config>{more_config}"
     with LocalClickHouse(directory / "clickhouse", config=config) as server:
         yield UsersWorld(server, {name: _settings(server, name) for name in PASSWORDS})
 
