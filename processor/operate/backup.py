@@ -27,7 +27,7 @@ class DecidedMeanwhile(Retryable):
 def run_backup(settings: ProcessorSettings, backup: Backup, *, base: str | None) -> None:
     """Take a backup while processors may count. Raises Refused while an import is under way."""
     with access(settings) as to, progress_bar("backup", len(STAGES)) as advance:
-        to.counted_lineages()
+        to.lineages()  # the schema is what it must be
         with to.plain.lend(TIMEOUT_S) as connection:
             ledger, before = read_ledger(connection), _decisions(connection)
             _require_no_import(connection, ledger)
