@@ -29,7 +29,7 @@ def run_backup(settings: ProcessorSettings, backup: Backup, *, base: str | None)
     with access(settings) as to, progress_bar("backup", len(STAGES)) as advance:
         to.lineages()  # the schema is what it must be
         with to.plain.lend(TIMEOUT_S) as connection:
-            ledger, before = read_ledger(connection), _decisions(connection)
+            ledger, before = read_ledger(connection), decisions(connection)
             _require_no_import(connection, ledger)
             copied = take(
                 connection,
@@ -38,17 +38,22 @@ def run_backup(settings: ProcessorSettings, backup: Backup, *, base: str | None)
                 base,
                 lambda stage: advance(STAGES.index(stage), stage),
             )
-            if _decisions(connection) != before:
-                raise DecidedMeanwhile(
-                    f"`skip` or `adopt` was run meanwhile, so backup {backup.name} must not be used: take another one, "
-                    "under another name"
-                )
+            require_no_decision_since(connection, before, backup)
     _show(backup, copied, ledger)
 
 
-def _decisions(connection: Connection) -> Decisions:
+def decisions(connection: Connection) -> Decisions:
     """Return what an operator has decided: an older table of numbers would contradict it."""
     return connection.query(_EPOCHS), read_gaps(connection)
+
+
+def require_no_decision_since(connection: Connection, before: Decisions, backup: Backup) -> None:
+    """Raise DecidedMeanwhile when something was decided since `before` was read."""
+    if decisions(connection) != before:
+        raise DecidedMeanwhile(
+            f"`skip` or `adopt` was run meanwhile, so backup {backup.name} must not be used: take another one, under "
+            "another name"
+        )
 
 
 def _require_no_import(connection: Connection, ledger: LedgerRows) -> None:

@@ -8,12 +8,13 @@ from analytics.errors import StoreMisconfigured
 from analytics.store.pool import Connection
 from processor.audit.finding import Harm
 from processor.backups import BackupFailed, read_back, take
+from processor.gaps import Gap, note_gap
 from processor.importing.spool import read_import, seal
 from processor.ledger import CheckpointMoved
 from processor.lineage_table import read_lineages, store_generation
 from processor.operate.access import access
 from processor.operate.audit import audit_all
-from processor.operate.backup import run_backup
+from processor.operate.backup import DecidedMeanwhile, decisions, require_no_decision_since, run_backup
 from processor.operate.entry import Refused
 from processor.operate.restore import run_restore
 from processor.restoring import drop, make_ready, names_of, put_in_place, staging_settings
@@ -205,6 +206,15 @@ def test_no_backup_is_taken_while_an_import_is_under_way(world, name):
     add_import(world)
     with pytest.raises(Refused, match="an import is under way"):
         run_backup(world.settings, backup(name), base=None)
+
+
+def test_a_backup_during_which_records_were_skipped_must_not_be_used(world, name):
+    with world.plain.lend(10) as lent:
+        before = decisions(lent)
+        require_no_decision_since(lent, before, backup(name))
+        note_gap(lent, Gap(world.lineages["analytics"].partition(0), 10, 20, "lost", is_done=False))
+        with pytest.raises(DecidedMeanwhile, match="must not be used"):
+            require_no_decision_since(lent, before, backup(name))
 
 
 def test_a_schema_that_is_newer_than_the_program_is_refused(world, connection, name):
