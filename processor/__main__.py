@@ -14,6 +14,7 @@ from analytics.errors import Retryable, Stop
 from analytics.settings import InvalidSettings
 from analytics.telemetry import configure_logging
 from processor.memory import keep_freed_memory, spare_the_collector
+from processor.operate.backup_commands import backup, restore
 from processor.operate.commands import adopt, audit, dead_letters, import_, rebuild, skip, status
 from processor.operate.entry import end
 from processor.operate.shard_commands import shards
@@ -88,7 +89,7 @@ def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:
     return False
 
 
-for _command in (status, audit, skip, adopt, rebuild, import_, shards):
+for _command in (status, audit, skip, adopt, rebuild, backup, restore, import_, shards):
     main.add_command(_command)
 main.add_command(dead_letters, "dead-letters")
 

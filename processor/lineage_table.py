@@ -22,7 +22,11 @@ ORDER BY topic, epoch, generation
 _INSERT = """
 INSERT INTO lineage (topic, epoch, generation, cluster_id, topic_id, partitions, inherited, created_at) VALUES
 """
-
+_SELECT_ALL = """
+SELECT topic, epoch, generation, cluster_id, topic_id, partitions, inherited, created_at
+FROM lineage
+ORDER BY topic, epoch, generation, created_at
+"""
 
 _COUNT_IMPORTS = "SELECT count() FROM imports WHERE hasAny(logs.topic, %(topics)s)"
 
@@ -95,7 +99,21 @@ def store_generation(pool: Pool, lineage: Lineage) -> None:
         [tuple(one) for one in last.inherited],
         datetime.now(UTC),
     )
-    token = f"{lineage.name}/{lineage.epoch}/{lineage.generation}"
+    _insert(pool, row)
+
+
+def store_again(pool: Pool) -> None:
+    """Store all rows once more: in a restored table, which remembers no tokens. For a table that nobody else writes."""
+    with pool.lend(_LEND_WITHIN_S) as connection:
+        rows = connection.query(_SELECT_ALL)
+        connection.query("TRUNCATE TABLE lineage SYNC")
+    for row in rows:
+        _insert(pool, row)
+
+
+def _insert(pool: Pool, row: tuple[object, ...]) -> None:
+    topic, epoch, generation, *_ = row
+    token = f"{topic}/{epoch}/{generation}"
     settings = {"async_insert": 0, "deduplicate_insert": "enable", "insert_deduplication_token": token}
     with pool.lend(_LEND_WITHIN_S) as connection:
         connection.insert(_INSERT, [[value] for value in row], settings=settings)

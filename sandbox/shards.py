@@ -15,22 +15,25 @@ from sandbox.ports import LOCALHOST, free_ports
 
 
 def local_shards(
-    directory: Path, database: str, count: int, *, port: int = 0, logs: Path | None = None
+    directory: Path, database: str, count: int, *, port: int = 0, logs: Path | None = None, config: str = ""
 ) -> list[LocalClickHouse]:
     """Return servers, the home shard first, which knows the cluster of a database; none is started.
+
+    `config`: more of their configuration, as XML.
 
     The engine in the wheel reads its configuration once, so the cluster has all of them from the beginning.
     """
     logs = logs or directory
     if count == 1:
-        return [LocalClickHouse(directory, port, log=logs / "clickhouse.log")]
+        return [LocalClickHouse(directory, port, log=logs / "clickhouse.log", config=config)]
     ports = free_ports(count)
     ports[0] = port or ports[0]
-    config = clusters_xml({whole_of(database): [f"{LOCALHOST}:{one}" for one in ports]})
-    servers = [LocalClickHouse(directory, ports[0], log=logs / "clickhouse.log", config=config)]
+    clusters = clusters_xml({whole_of(database): [f"{LOCALHOST}:{one}" for one in ports]})
+    servers = [LocalClickHouse(directory, ports[0], log=logs / "clickhouse.log", config=clusters + config)]
     for number, one in enumerate(ports[1:], 2):
         name = f"clickhouse-{number}"
-        servers.append(LocalClickHouse(directory.parent / name, one, log=logs / f"{name}.log"))
+        log = logs / f"{name}.log"
+        servers.append(LocalClickHouse(directory.parent / name, one, log=log, config=config))
     return servers
 
 

@@ -32,13 +32,14 @@ CONSUMER_GROUP: Final = "analytics-processor"
 
 @dataclass(frozen=True)
 class StackOptions:
-    """How much of it, and where; port 0 is any free one."""
+    """How much of it, and where; port 0 is any free one. `clickhouse_config`: more of its configuration, as XML."""
 
     processors: int = 1
     shards: int = 1
     grpc_port: int = 0
     kafka_port: int = 0
     clickhouse_port: int = 0
+    clickhouse_config: str = ""
 
 
 class Stack:
@@ -49,7 +50,12 @@ class Stack:
         self._report = report
         logs = directory.logs
         self.shards = local_shards(
-            directory.clickhouse, DATABASE, options.shards, port=options.clickhouse_port, logs=logs
+            directory.clickhouse,
+            DATABASE,
+            options.shards,
+            port=options.clickhouse_port,
+            logs=logs,
+            config=options.clickhouse_config,
         )
         self.clickhouse = self.shards[0]
         self.broker = LocalBroker(logs, options.kafka_port)

@@ -54,10 +54,16 @@ class Counted:
     """
 
     def __init__(
-        self, settings: Settings, plain: Pool, columns: Pool, shards: ShardPools | None = None
+        self,
+        settings: Settings,
+        plain: Pool,
+        columns: Pool,
+        *,
+        shards: ShardPools | None = None,
+        topics: dict[str, Topic] | None = None,
     ) -> None:
         self.settings, self.plain = processor_settings(settings), plain
-        self.topics = {name: Topic(name, CLUSTER, uuid4(), 2) for name in TOPICS}
+        self.topics = topics or {name: Topic(name, CLUSTER, uuid4(), 2) for name in TOPICS}
         self.lineages: dict[str, Lineage] = identify(plain, self.topics)
         self.ledger: CheckpointLedger = Ledger(plain, columns) if shards is None else ShardedLedger(shards)
         stores = Stores(

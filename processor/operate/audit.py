@@ -19,7 +19,7 @@ def run_audit(settings: ProcessorSettings, *, as_json: bool, ask_kafka: bool) ->
     """Print what is found. Exits with 65 when numbers are or may become wrong, with 1 when not all could be asked."""
     with access(settings) as to:
         report = audit_all(to, ask_kafka=ask_kafka)
-    _print_json(report) if as_json else _print(report)
+    _print_json(report) if as_json else print_report(report)
     if not report.is_right:
         sys.exit(exit_codes.STOP)
     if report.not_checked and ask_kafka:
@@ -46,7 +46,8 @@ def _lineages(to: Access) -> dict[str, Lineage]:
         raise
 
 
-def _print(report: Report) -> None:
+def print_report(report: Report) -> None:
+    """Print it for a person."""
     for number, one in enumerate(report.findings, 1):
         click.echo(
             f"{number}. {str(one.harm).upper()} ({one.check})\n   {one.what}\n   What to do: {one.remedy}\n"

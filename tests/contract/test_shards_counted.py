@@ -32,7 +32,7 @@ def world(sharded):
     """Of each topic partition 0 is on the home shard, partition 1 on the second one."""
     sharded.add()
     with sharded.opened() as shards:
-        found = Counted(sharded.settings, *shards.home, shards)
+        found = Counted(sharded.settings, *shards.home, shards=shards)
         found.sharded, found.shards = sharded, shards
         yield found
 

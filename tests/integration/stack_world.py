@@ -127,10 +127,13 @@ class StackUnderTest:
 
 
 @contextmanager
-def running_stack(directory: Path, *, processors: int = 1, shards: int = 1) -> Iterator[StackUnderTest]:
+def running_stack(
+    directory: Path, *, processors: int = 1, shards: int = 1, clickhouse_config: str = ""
+) -> Iterator[StackUnderTest]:
     """Run a stack of the test's own."""
+    options = StackOptions(processors, shards, clickhouse_config=clickhouse_config)
     with SandboxDirectory(directory).claim() as claimed:
-        stack = Stack(claimed, StackOptions(processors, shards), report=lambda _: None)
+        stack = Stack(claimed, options, report=lambda _: None)
         try:
             stack.start()
             under_test = StackUnderTest(stack)

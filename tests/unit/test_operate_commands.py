@@ -12,8 +12,8 @@ from processor.operate import output
 from processor.operate.commands import replay
 
 READING = (("status",), ("audit",), ("dead-letters", "list"), ("dead-letters", "show"))
-CHANGING = (("skip",), ("rebuild",), ("adopt",), ("dead-letters", "replay"))
-COMMANDS = (*READING, *CHANGING)
+CHANGING = (("skip",), ("rebuild",), ("adopt",), ("restore",), ("dead-letters", "replay"))
+COMMANDS = (*READING, *CHANGING, ("backup",))
 
 
 def help_of(*command):
@@ -26,7 +26,9 @@ def test_every_command_says_how_it_ends(command):
 
 
 @pytest.mark.parametrize(
-    "command", [("status",), ("audit",), ("skip",), ("rebuild",), ("dead-letters",)], ids=" ".join
+    "command",
+    [("status",), ("audit",), ("skip",), ("rebuild",), ("backup",), ("restore",), ("dead-letters",)],
+    ids=" ".join,
 )
 def test_every_command_says_when_to_use_it(command):
     assert "When to use it:" in help_of(*command)
@@ -93,3 +95,9 @@ def test_an_age_has_one_or_two_units(seconds, words):
 
 def test_a_time_is_written_in_utc():
     assert output.as_time(1_772_359_200_000) == "2026-03-01T10:00:00Z"
+
+
+@pytest.mark.parametrize("name", ["a/b", "it's", "", "../up", "-x"])
+def test_a_backup_is_not_called_what_could_mean_something_else(name):
+    told = CliRunner().invoke(main, ["backup", "--", name])
+    assert (told.exit_code, "letters, digits" in told.output) == (2, True)

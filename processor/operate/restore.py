@@ -1,0 +1,176 @@
+"""`chronoverse-processor restore`."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import click
+
+from analytics import exit_codes
+from analytics.errors import LogMismatch, Retryable
+from analytics.store.pool import Connection
+from processor.audit.finding import Finding, Harm, Report
+from processor.audit.ledger_rows import read_ledger
+from processor.audit.log_range import LogRange, log_ranges
+from processor.backups import STAGES, Backup, read_back
+from processor.lineage_table import read_lineages
+from processor.model import Partition
+from processor.operate.access import TIMEOUT_S, Access, access
+from processor.operate.audit import audit_all, print_report
+from processor.operate.entry import Refused
+from processor.operate.output import print_table, progress_bar
+from processor.rebuilding import rebuild_settings
+from processor.restoring import (
+    Names,
+    drop,
+    exists,
+    make_ready,
+    names_of,
+    put_in_place,
+    rows_in,
+    staging_settings,
+)
+from processor.settings import ProcessorSettings
+from processor.source import Place
+from processor.topics import describe_topics
+
+_SERVERS_OWN: Final = "default"  # a database that every server has, for ours may not exist
+
+
+class GoesOn(NamedTuple):
+    """Where a partition goes on after a restore; `log` None: nobody could be asked what Kafka has of it."""
+
+    partition: Partition
+    at: int
+    log: LogRange | None
+
+
+def run_restore(
+    settings: ProcessorSettings, backup: Backup, *, dry_run: bool, despite_findings: bool
+) -> None:
+    """Read a backup back, prove it, and put it in the place of an empty database, or of none.
+
+    Raises Refused where that would replace something, or where its numbers are or may become wrong.
+    """
+    names = names_of(settings)
+    server = Connection(settings, timeout_s=TIMEOUT_S, database=_SERVERS_OWN)
+    try:
+        if not dry_run:
+            _require_room(server, settings)
+        drop(server, names.staging)  # of a run that was killed
+        try:
+            report = _read_and_prove(server, settings, backup)
+            if not dry_run:
+                _require_right(report, despite_findings=despite_findings)
+                _require_room(server, settings)
+                put_in_place(server, names)
+        finally:
+            drop(server, names.staging)
+    finally:
+        server.close()
+    _say(names, report, dry_run=dry_run)
+    if not report.is_right:
+        sys.exit(exit_codes.STOP)
+
+
+def _require_room(server: Connection, settings: ProcessorSettings) -> None:
+    """Refuse to replace anything that somebody has counted."""
+    live = settings.clickhouse_database
+    if rows := rows_in(server, live):
+        held = ", ".join(f"{table} ({count:,} rows)" for table, count in rows.items())
+        raise Refused(
+            f"database {live} is not empty: {held}. Stop the processors; when nothing of it is needed, "
+            f"`RENAME DATABASE {live} TO {live}_before` or drop it by hand"
+        )
+    rebuilt = rebuild_settings(settings).clickhouse_database
+    if exists(server, rebuilt):
+        raise Refused(
+            f"database {rebuilt} is left of a rebuild that knows nothing of the backup: drop it by hand"
+        )
+
+
+def _read_and_prove(server: Connection, settings: ProcessorSettings, backup: Backup) -> Report:
+    """Make the backup ready beside the live database, print where it goes on, and return what its audit finds."""
+    names, of_staging = names_of(settings), staging_settings(settings)
+    with progress_bar("restore", len(STAGES)) as advance:
+        told = list[str]()
+
+        def note(stage: str) -> None:
+            advance(len(told), stage)
+            told.append(stage)
+
+        read_back(server, names.live, names.staging, backup, note)
+    with access(of_staging) as staging:
+        make_ready(of_staging, staging.plain, staging.ledger)
+        _show(_going_on(staging))
+        report = audit_all(staging, ask_kafka=True)
+    print_report(report)
+    return report
+
+
+def _going_on(staging: Access) -> list[GoesOn]:
+    """Return where each partition goes on that was ever begun."""
+    with staging.plain.lend(TIMEOUT_S) as connection:
+        rows = read_ledger(connection).checkpoints
+    at = {
+        (one.topic, one.number): (one, rows[one.id].reached)
+        for lineage in read_lineages(staging.plain).values()
+        for one in lineage.all_partitions()
+        if one.id in rows
+    }
+    logs = _logs(staging, {place: offset for place, (_, offset) in at.items()})
+    return [GoesOn(one, offset, logs.get(place)) for place, (one, offset) in sorted(at.items())]
+
+
+def _logs(staging: Access, counted: Mapping[Place, int]) -> dict[Place, LogRange]:
+    """Return what the very logs of the backup hold; without those that the broker does not have (the audit says so)."""
+    try:
+        found = describe_topics(staging.admin)
+        same = {
+            name
+            for name, lineage in read_lineages(staging.plain).items()
+            if lineage.topic_id == found[name].topic_id
+        }
+        there = {place: at for place, at in counted.items() if place[0] in same}
+        return log_ranges(staging.admin, staging.settings, there)
+    except (Retryable, LogMismatch):
+        return {}
+
+
+def _show(found: Sequence[GoesOn]) -> None:
+    columns = "topic", "partition", "goes on at", "low", "end", "to be counted", "lost"
+    print_table("restored", columns, [_cells(one) for one in found])
+
+
+def _cells(one: GoesOn) -> list[str]:
+    place = [one.partition.topic, str(one.partition.number), f"{one.at:,}"]
+    if one.log is None:
+        return [*place, "?", "?", "?", "?"]
+    low, end = one.log
+    to_be_counted, lost = max(0, end - max(low, one.at)), max(0, low - one.at)
+    return [*place, f"{low:,}", f"{end:,}", f"{to_be_counted:,}", f"{lost:,}"]
+
+
+def _hinders(one: Finding) -> bool:
+    """Whether a finding is about the backup itself. What Kafka has lost is lost with or without it."""
+    return one.harm != Harm.HARMLESS and one.check != "log"
+
+
+def _require_right(report: Report, *, despite_findings: bool) -> None:
+    wrong = [one for one in report.findings if _hinders(one)]
+    if wrong and not despite_findings:
+        raise Refused(
+            f"the audit of the backup found {len(wrong)} problems, see above: nothing was changed. Take another backup, or "
+            "say --despite-findings"
+        )
+
+
+def _say(names: Names, report: Report, *, dry_run: bool) -> None:
+    if dry_run:
+        click.echo("The backup can be read back. Nothing was changed.")
+        return
+    click.echo(
+        f"Database {names.live} is what it was when the backup was taken. Start the processors: they count on from there."
+    )
+    if report.not_checked:
+        click.echo("Run `chronoverse-processor audit` when Kafka answers.")

@@ -1,0 +1,94 @@
+"""Backup, more events, the server is destroyed, restore, on it goes: the totals are those of all events, each once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sandbox.totals import ExpectedTotals
+from tests.backup_world import backup_config
+from tests.eventually import eventually
+from tests.insights import require_insights
+from tests.integration.stack_world import as_json, records_of, running_stack
+from tests.integration.test_exactness import SMALL, answers_of
+from tests.reference import totals_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A stack that both tests share; each restores what it has backed up."""
+    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(folder / "run", clickhouse_config=backup_config(folder / "backups")) as world:
+        yield world
+
+
+def run(world, *command):
+    """Run a command of the processor, which must succeed; return what it prints."""
+    told = subprocess.run(
+        [sys.executable, "-m", "processor", *command],
+        env=os.environ | world.stack._environment() | {"PYTHONPATH": str(ROOT)},
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout + told.stderr
+    return told.stdout
+
+
+def destroy(world):
+    """The machine of ClickHouse is gone, with all that was on it; there is another one, with nothing on it."""
+    clickhouse = world.stack.clickhouse
+    clickhouse.kill()
+    shutil.rmtree(world.stack.directory.clickhouse)
+    clickhouse.start()
+
+
+def going_on(world):
+    """Start the processor that was stopped, and return when everything is counted."""
+    world.stack.processors[0].respawn()
+    world.await_counted()
+
+
+def require_truth(world):
+    truth = totals_of(as_json(record) for record in world.log.records)
+    expected = msgspec.convert(truth, ExpectedTotals)
+    assert world.answers(expected) == answers_of(expected)
+    require_insights(world.query, truth)
+
+
+def test_backups_in_the_middle_of_a_flood_each_outlive_the_server(world):
+    """Every one of them is restored on a new server; repeats across its border are dropped."""
+    records = records_of(SMALL)
+    with world.playing(records, rate=len(records) / 4):
+        eventually(lambda: world.applied() > 0)
+        for name in ("first", "second"):
+            run(world, "backup", name)
+    world.await_counted()
+    for name in ("first", "second"):
+        world.stack.processors[0].stop()
+        destroy(world)
+        assert "goes on at" in run(world, "restore", name)
+        going_on(world)
+        require_truth(world)
+    world.play(records)
+    world.await_counted()
+    require_truth(world)
+    run(world, "audit")
+
+
+def test_a_processor_that_runs_through_it_all_does_no_harm(world):
+    """It should be stopped; but where somebody forgets it, it starts again, and goes on at the restored checkpoints."""
+    run(world, "backup", "third")
+    world.play(records_of(SMALL)[:1000])
+    world.await_counted()
+    destroy(world)
+    run(world, "restore", "third")
+    world.stack.processors[0].stop()
+    going_on(world)
+    require_truth(world)
