@@ -70,8 +70,8 @@ class Connection:
     ) -> None:
         host, _, port = random.choice(settings.clickhouse_hosts).rpartition(":")  # noqa: S311 -- spreads load
         tls = settings.clickhouse_tls_enabled
-        if numpy:
-            from analytics.store.numpy_columns import import_without_pandas  # needs numpy: many programs do not
+        if numpy:  # which many programs do without
+            from analytics.store.numpy_columns import import_without_pandas
 
             import_without_pandas()
         self._client = Client(
