@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := .tools/kafka
-TEST_WORKERS ?= 4 # more than cores: tests on engines wait half of their time
+TEST_WORKERS ?= 3 # more than two cores: tests on engines wait for a good part of their time
 BESIDE_EACH_OTHER = --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder # a file shares what it starts; tests/conftest.py orders
 # Where it is set (many images do), each of the four hundred programs that the tests start compiles all our modules again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -75,7 +75,7 @@ imports:
 	$(BIN)/lint-imports --no-cache
 
 unit: setup ## the tests that need no engine
-	$(BIN)/pytest tests/unit -q
+	$(BIN)/pytest tests/unit -q --numprocesses 2 --dist worksteal
 
 PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto $(patsubst proto/%,%,$(wildcard proto/analytics/*.proto))
 

@@ -18,7 +18,14 @@ NOW_MS = 1_772_359_200_000
 NOW = "2026-03-01T10:00:00Z"
 HORIZON_MS = 336 * 3_600_000
 NIL = "00000000-0000-0000-0000-000000000000"
-ABSENT = object()
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"  # in the name of a test, which must be the same in every process
+
+
+ABSENT = _Absent()
 """As a field's value: the event does not have the field."""
 
 Json = dict[str, Any]
