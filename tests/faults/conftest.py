@@ -21,7 +21,7 @@ NEVER_STOPPED = {
     "broker.session.timeout.ms": 9_000,
     "metadata.max.idle.interval.ms": 0,
 }
-"""Of a broker that need not notice soon that it was killed: with nothing to do it takes a third of the others' time."""
+"""Of a broker that need not notice soon that it was killed: with nothing to do it takes less CPU."""
 
 
 @pytest.fixture(scope="session")
