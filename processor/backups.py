@@ -10,6 +10,8 @@ processors count. So a backup is three, one after the other:
                 what they have above is no evidence
 
 The numbers are read back last: without an index there is no database with which somebody could go on.
+
+Of several servers each is copied so, the home shard last: see docs/backup.md.
 """
 
 import secrets
@@ -19,6 +21,7 @@ from typing import Final, NamedTuple
 
 from analytics.errors import Stop, StoreUnavailable
 from analytics.store.pool import Connection
+from analytics.store.shards import HOME
 
 STAGES: Final = ("progress", "numbers", "index")
 """In the order in which they are copied."""
@@ -48,14 +51,18 @@ class BackupFailed(Stop):
 
 
 class Backup(NamedTuple):
-    """A backup on a disk of ClickHouse's configuration. Names are letters, digits, dots, dashes and underscores."""
+    """A backup on a disk of ClickHouse's configuration. Names are letters, digits, dots, dashes and underscores.
+
+    `shard`: the server of which it is; all may have one disk, such as a bucket.
+    """
 
     name: str
     disk: str
+    shard: int = HOME
 
     def path(self, stage: str) -> str:
         """Return where a stage lies on the disk."""
-        return f"{self.name}/{stage}"
+        return f"{self.name}/{stage}" if self.shard == HOME else f"{self.name}/shard-{self.shard}/{stage}"
 
 
 class Copied(NamedTuple):
