@@ -42,14 +42,20 @@ class GoesOn(NamedTuple):
 
 
 def run_restore(
-    settings: ProcessorSettings, backup: Backup, *, dry_run: bool, despite_findings: bool
+    settings: ProcessorSettings,
+    backup: Backup,
+    *,
+    dry_run: bool,
+    despite_findings: bool,
+    ask_kafka: bool = True,
 ) -> None:
     """Read a backup back, prove it, and put it in the place of an empty database, or of none; on each shard.
 
-    Raises Refused where that would replace something, or where its numbers are or may become wrong.
+    `ask_kafka`: what it has of the log. Raises Refused where that would replace something, or where its numbers are or
+    may become wrong.
     """
     with _read_back(settings, backup, dry_run=dry_run) as servers:
-        report = _prove(settings, servers)
+        report = _prove(settings, servers, ask_kafka=ask_kafka)
         if not dry_run:
             _require_right(report, despite_findings=despite_findings)
             put_all_in_place(servers)
@@ -71,22 +77,22 @@ def _read_back(settings: ProcessorSettings, backup: Backup, *, dry_run: bool) ->
         yield servers
 
 
-def _prove(settings: ProcessorSettings, servers: Sequence[Server]) -> Report:
+def _prove(settings: ProcessorSettings, servers: Sequence[Server], *, ask_kafka: bool) -> Report:
     """Make ready what was read back, print where it goes on, and return what its audit finds."""
     of_staging = staging_settings(settings)
     for server in servers[:-1]:
         make_shard_current(server)
     with access(of_staging) as staging:
-        require_whole(servers)
         staging.shards.every()  # each is the one that the home shard lists
+        require_whole(servers)
         make_ready(of_staging, staging.plain, staging.ledger)
-        _show(_going_on(staging))
-        report = audit_all(staging, ask_kafka=True)
+        _show(_going_on(staging, ask_kafka=ask_kafka))
+        report = audit_all(staging, ask_kafka=ask_kafka)
     print_report(report)
     return report
 
 
-def _going_on(staging: Access) -> list[GoesOn]:
+def _going_on(staging: Access, *, ask_kafka: bool) -> list[GoesOn]:
     """Return where each partition goes on that was ever begun."""
     with staging.whole() as connection:
         rows = read_ledger(connection).checkpoints
@@ -96,7 +102,7 @@ def _going_on(staging: Access) -> list[GoesOn]:
         for one in lineage.all_partitions()
         if one.id in rows
     }
-    logs = _logs(staging, {place: offset for place, (_, offset) in at.items()})
+    logs = _logs(staging, {place: offset for place, (_, offset) in at.items()}) if ask_kafka else {}
     return [GoesOn(one, offset, logs.get(place)) for place, (one, offset) in sorted(at.items())]
 
 
