@@ -11,7 +11,7 @@ from analytics.errors import Retryable
 from analytics.store.pool import Connection
 from analytics.store.shards import HOME, read_shards
 from processor.audit.ledger_rows import LedgerRows, read_ledger
-from processor.backups import STAGES, Backup, Copied, take
+from processor.backups import STAGES, Backup, Copied, copies_of, take
 from processor.gaps import Gap, read_gaps
 from processor.importing.spool import read_import
 from processor.operate.access import TIMEOUT_S, Access, access
@@ -53,14 +53,16 @@ def run_backup(settings: ProcessorSettings, backup: Backup, *, base: str | None)
 
 
 def _take_all(to: Access, backup: Backup, base: str | None, others: Sequence[int]) -> CopiedByShard:
-    """Copy every shard, the home shard last: what it has for all of them must be newer than the numbers of each."""
+    """Copy every shard, in the order that `copies_of` gives them."""
     database, done = to.settings.clickhouse_database, itertools.count()
     copied: CopiedByShard = []
     with progress_bar("backup", len(STAGES) * (len(others) + 1)) as advance:
-        for number in (*others, HOME):
+        for number, stages in copies_of(others):
             one = backup._replace(shard=number)
             with to.shards.on(number).plain.lend(TIMEOUT_S) as connection:
-                taken = take(connection, database, one, base, lambda stage: advance(next(done), stage))
+                taken = take(
+                    connection, database, one, base, lambda stage: advance(next(done), stage), stages
+                )
             copied += [(number, stage) for stage in taken]
     return copied
 

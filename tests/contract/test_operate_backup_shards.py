@@ -172,12 +172,20 @@ def test_nothing_is_left_beside_the_live_databases(restored):
 # --- the order ---
 
 
-def test_the_home_shard_is_copied_after_the_other_one_is_through(restored):
-    """What it has for all of them must be newer than the numbers of each."""
-    named = {"name": f"%{restored.name}/%"}
-    ((begun, _),) = restored.sharded.query(_TIMES, named)
-    ((_, ended),) = restored.sharded.query(_TIMES, named, on_second=True)
-    assert ended <= begun
+def test_the_index_of_the_home_shard_is_copied_after_the_other_one_is_through(restored):
+    """Lineage and places, which it has for all of them, must be newer than the numbers of each."""
+    assert copied(restored, "shard-2/%", on_second=True)[1] <= copied(restored, "numbers")[0]
+
+
+def test_the_progress_of_the_home_shard_is_copied_before_the_other_one(restored):
+    """It says up to when everything is counted, on each."""
+    assert copied(restored, "progress")[1] <= copied(restored, "shard-2/%", on_second=True)[0]
+
+
+def copied(restored, what, **options):
+    """When copies were begun and ended."""
+    ((begun, ended),) = restored.sharded.query(_TIMES, {"name": f"%{restored.name}/{what}%"}, **options)
+    return begun, ended
 
 
 def test_a_backup_during_which_a_shard_was_added_must_not_be_used(sharded):
