@@ -27,6 +27,7 @@ POINTS = {
 
 def main(point: str, command: list[str]) -> None:
     from processor.importing import apply, spool
+    from processor.ledger import Ledger
     from processor.operate import import_totals
 
     spool.BATCH_ROWS = BATCH_ROWS
@@ -35,9 +36,9 @@ def main(point: str, command: list[str]) -> None:
         "copied": (import_totals, "is_whole", 1),
         "sealed": (import_totals, "seal", 1),
         "lineage": (apply, "store_generation", 1),
-        "begun": (apply.Ledger, "begin", 3),
+        "begun": (Ledger, "begin", 3),
         "index": (apply.EventIndex, "write", 2),
-        "inserted": (apply.Ledger, "insert", 3),
+        "inserted": (Ledger, "insert", 3),
         "applied": (apply.Applying, "apply", 1),
     }
     owner, name, nth = places[point]

@@ -10,7 +10,7 @@ from processor.audit.auditor import Auditor, Stored
 from processor.audit.finding import Finding
 from processor.importing.apply import Applying
 from processor.importing.rows import BALANCES, EVENTS, JOBS, LINES, Balance, PastJob, ProcessedKey, Row
-from processor.importing.spool import Import, Log, copy_rows, seal
+from processor.importing.spool import WHERE_THE_LOG_BEGINS, Import, Log, copy_rows, seal
 from processor.ledger import Ledger
 from processor.lineage_table import read_lineages
 from processor.topics import Topic
@@ -42,6 +42,11 @@ def job_key(number: int) -> ProcessedKey:
     return ProcessedKey(f"analytics:job:{some_id(number)}:completed", NOW_MS)
 
 
+def starts_of(topic: Topic) -> tuple[int, ...]:
+    """No Go program counts results of jobs."""
+    return (WHERE_THE_LOG_BEGINS,) * len(STARTS) if topic.name == "workflows" else STARTS
+
+
 class Imported:
     """A database with an import of some rows, which is not carried out yet."""
 
@@ -53,7 +58,7 @@ class Imported:
         copy = copy_rows(
             plain, id_, lambda kind: iter([row for row in rows if kind_of(row) == kind]), lambda _: None
         )
-        self.import_ = Import(id_, NOW_MS, copy, tuple(Log(topic, STARTS) for topic in topics))
+        self.import_ = Import(id_, NOW_MS, copy, tuple(Log(topic, starts_of(topic)) for topic in topics))
 
     def seal(self) -> None:
         seal(self.plain, self.import_)

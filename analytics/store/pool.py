@@ -22,7 +22,6 @@ from clickhouse_driver import errors as driver_errors
 
 from analytics.errors import Retryable, StoreTimeout, StoreUnavailable
 from analytics.settings import Settings
-from analytics.store.numpy_columns import import_without_pandas
 from analytics.store.statements import observed, summary
 
 CLIENT_NAME = "chronoverse-analytics"
@@ -71,7 +70,9 @@ class Connection:
     ) -> None:
         host, _, port = random.choice(settings.clickhouse_hosts).rpartition(":")  # noqa: S311 -- spreads load
         tls = settings.clickhouse_tls_enabled
-        if numpy:
+        if numpy:  # which many programs do without
+            from analytics.store.numpy_columns import import_without_pandas
+
             import_without_pandas()
         self._client = Client(
             host=host,

@@ -10,7 +10,7 @@ from processor.event_index import EventIndex
 from processor.importing.batches import Batch, batch_of
 from processor.importing.errors import NotImportable
 from processor.importing.rows import decode
-from processor.importing.spool import Import, read_rows
+from processor.importing.spool import WHERE_THE_LOG_BEGINS, Import, read_rows
 from processor.index_rows import IndexRows
 from processor.ledger import CheckpointMoved
 from processor.line_index import LineIndex
@@ -67,7 +67,10 @@ class Applying:
     def _begin_partitions(self) -> None:
         for lineage, log in zip(self._import.lineages(), self._import.logs, strict=True):
             for number, start in enumerate(log.starts):
-                if self._ledger.checkpoint(lineage.partition(number)) is None:
+                if (
+                    start != WHERE_THE_LOG_BEGINS
+                    and self._ledger.checkpoint(lineage.partition(number)) is None
+                ):
                     self._ledger.begin(lineage.partition(number), start, 0)
 
     def _apply_from(self, at: Checkpoint) -> None:

@@ -68,6 +68,13 @@ class Segment(NamedTuple):
     end: int
 
 
+WHERE_THE_LOG_BEGINS: Final = -1
+"""In place of an offset, for what no Go program counts: where that is, is found out by the first processor.
+
+To decide it before the rows are copied would halt the partition, if Kafka deleted records meanwhile.
+"""
+
+
 class Log(NamedTuple):
     """A topic that goes on where a snapshot ends. `starts`: by partition, the first offset that is not in it."""
 

@@ -1,6 +1,6 @@
 """`chronoverse-processor import`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import uuid4
 
@@ -10,7 +10,16 @@ from analytics.errors import Retryable
 from processor.importing.apply import Applying
 from processor.importing.offsets import Start, at_work, starts
 from processor.importing.settings import ImportSettings
-from processor.importing.spool import Import, Log, copy_rows, drop_copies, is_whole, read_import, seal
+from processor.importing.spool import (
+    WHERE_THE_LOG_BEGINS,
+    Import,
+    Log,
+    copy_rows,
+    drop_copies,
+    is_whole,
+    read_import,
+    seal,
+)
 from processor.operate.access import TIMEOUT_S, Access, access
 from processor.operate.entry import Refused
 from processor.operate.output import as_time, print_table, progress_bar
@@ -103,7 +112,7 @@ def _begin(reach: Access, settings: ImportSettings, wanted: Wanted, *, dry_run: 
     _require_unchanged(kafka, _ask_kafka(reach, wanted), wanted)
     if not is_whole(reach.plain, id_, copy):
         raise Retryable("the copied rows are not those that were read: is another import at work?")
-    import_ = Import(id_, found.taken_ms, copy, _logs(kafka.topics, kafka.places))
+    import_ = Import(id_, found.taken_ms, copy, _logs(kafka, wanted))
     seal(reach.plain, import_)
     return import_
 
@@ -143,11 +152,14 @@ def _go_on(reach: Access, import_: Import) -> None:
     drop_copies(reach.plain)
 
 
-def _logs(topics: Mapping[str, Topic], places: Mapping[Place, Start]) -> tuple[Log, ...]:
-    return tuple(
-        Log(topic, tuple(places[name, number].offset for number in range(topic.partitions)))
-        for name, topic in topics.items()
-    )
+def _logs(kafka: _Kafka, wanted: Wanted) -> tuple[Log, ...]:
+    return tuple(Log(topic, tuple(_starts(kafka, wanted, topic))) for topic in kafka.topics.values())
+
+
+def _starts(kafka: _Kafka, wanted: Wanted, topic: Topic) -> Iterator[int]:
+    for number in range(topic.partitions):
+        is_counted = topic.name in wanted.groups
+        yield kafka.places[topic.name, number].offset if is_counted else WHERE_THE_LOG_BEGINS
 
 
 def _require_empty(reach: Access) -> None:

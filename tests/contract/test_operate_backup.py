@@ -1,5 +1,8 @@
 """Backups on a real ClickHouse: what a restored database holds, and what can no longer be applied to it."""
 
+import itertools
+import threading
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
@@ -20,6 +23,7 @@ from processor.operate.restore import run_restore
 from processor.restoring import drop, make_ready, names_of, put_in_place, staging_settings
 from sandbox.clickhouse import LocalClickHouse
 from tests.backup_world import backup, backup_config
+from tests.eventually import eventually
 from tests.operator_world import Counted, counted, dump
 from tests.processor_world import finished_job, fresh_database, log_line, pools
 
@@ -51,8 +55,8 @@ def name():
     return f"of-{uuid4().hex[:8]}"
 
 
-def take_backup(connection, world, name, base=None):
-    return take(connection, world.settings.clickhouse_database, backup(name), base, lambda _: None)
+def take_backup(connection, world, name, base=None, note=lambda _: None):
+    return take(connection, world.settings.clickhouse_database, backup(name), base, note)
 
 
 def stage(connection, world, name):
@@ -120,6 +124,55 @@ def test_an_index_that_is_older_than_the_numbers_is_found(world, connection, nam
     with access(staging_settings(world.settings)) as staging:
         found = audit_all(staging, ask_kafka=False).findings
     assert [(one.check, one.harm) for one in found] == [("index", Harm.MAY_BECOME_WRONG)]
+
+
+@contextmanager
+def flood(world):
+    """Batches of jobs and log lines, one after the other, until the end of the block; gives the events in their order."""
+    counted, ended = {"analytics": [], "job_logs": []}, threading.Event()
+
+    def count():
+        for number in itertools.count(100, 10):
+            if ended.is_set():
+                return
+            for topic, event in (("analytics", finished_job), ("job_logs", log_line)):
+                batch = [event(one) for one in range(number - 5, number + 10)]  # the first five came before
+                world.count(topic, *batch)
+                counted[topic] += batch
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield counted
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_every_backup_of_a_flood_goes_on_to_the_same_numbers(world, connection, name):
+    """And what was counted before it is a repeat after it."""
+    before = {topic: offset(world, topic) for topic in ("analytics", "job_logs")}
+    with flood(world) as events:
+
+        def count_on(_):
+            """Whichever copy is taken first, the next one knows more."""
+            at = len(events["job_logs"])
+            eventually(lambda: len(events["job_logs"]) > at)
+
+        for number in range(3):
+            take_backup(connection, world, f"{name}-{number}", note=count_on)
+    truth = dump(world.settings)
+    for number in range(3):
+        restore(connection, world, f"{name}-{number}")
+        with pools(world.settings) as (plain, columns):
+            again = Counted(world.settings, plain, columns, topics=world.topics)
+            for topic, counted in events.items():
+                again.count(topic, *counted[offset(again, topic) - before[topic] :], *counted)
+            assert (dump(world.settings), again.audit().findings) == (truth, [])
+
+
+def offset(world, topic):
+    return world.ledger.checkpoint(world.lineages[topic].partition(0)).next_offset
 
 
 # --- what can no longer be applied to it ---

@@ -15,7 +15,7 @@ from sandbox.totals import Asker, ExpectedTotals
 from tests.eventually import eventually
 from tests.faults.log import some_events
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 DATABASE = "faults_sharded"
 NOTICES_SOON = {"crash": "nothing", "FAULT_CONSUMER": '{"topic.metadata.refresh.interval.ms": 1000}'}

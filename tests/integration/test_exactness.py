@@ -1,6 +1,8 @@
-"""The main job: both corpora come out exactly, whatever happens to the processors meanwhile."""
+"""The main job: both corpora come out exactly, whatever happens to the processors meanwhile.
 
-import json
+That they do so when nothing happens is in test_insights_corpus.py, whose stacks have played them once.
+"""
+
 import os
 import signal
 from pathlib import Path
@@ -9,10 +11,11 @@ import msgspec
 import pytest
 
 from sandbox.records import CorpusRecord
-from sandbox.totals import Answers, ExpectedTotals, read_expected
+from sandbox.totals import ExpectedTotals, read_expected
 from tests.eventually import eventually
 from tests.insights import require_insights
-from tests.integration.stack_world import Origin, StackUnderTest, as_json, records_of, running_stack
+from tests.integration.stack_world import StackUnderTest, as_json, records_of, running_stack
+from tests.integration.truth import answers_of, expected_of, require_truth
 from tests.reference import totals_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -24,38 +27,6 @@ SMALL = Path(__file__).parents[1] / "data" / "small.jsonl.gz"
 def corpus(request, main_corpus) -> Path:
     """A corpus file; its true totals lie beside it."""
     return SMALL if request.param == "small" else main_corpus()
-
-
-def expected_of(corpus: Path) -> Path:
-    return corpus.with_name(corpus.name.replace(".jsonl.gz", ".expected.json"))
-
-
-def require_truth(world: StackUnderTest, corpus: Path) -> None:
-    """Every number, and every malformed record in the dead-letter topic, are as the corpus says."""
-    expected = read_expected(expected_of(corpus))
-    assert world.answers(expected) == answers_of(expected)
-    require_insights(world.query, json.loads(expected_of(corpus).read_text()))
-    assert dict(world.dead_letters()).keys() == malformed_of(world, corpus)
-
-
-def answers_of(expected: ExpectedTotals) -> Answers:
-    return Answers(dict(expected.users), expected.workflows)
-
-
-def malformed_of(world: StackUnderTest, corpus: Path) -> set[Origin]:
-    lines = json.loads(expected_of(corpus).read_text())["malformed"]
-    return {world.log.origins[one["line"] - 1] for one in lines}
-
-
-def test_played_once(tmp_path, corpus):
-    """Every user, every workflow, every malformed record, which is parked once."""
-    with running_stack(tmp_path / "run") as world:
-        world.play(records_of(corpus))
-        world.await_counted()
-        require_truth(world, corpus)
-        assert set(world.dead_letters().values()) == {1}
-        unknown = json.loads(expected_of(corpus).read_text())["meta"]["user_without_valid_events"]
-        assert world.answers(ExpectedTotals({unknown: None}, [])).users == {unknown: None}
 
 
 def test_played_twice(tmp_path, corpus):

@@ -1,4 +1,4 @@
-"""What the service says of ranges, beside the expected files of the corpora: days, results, states, percentiles."""
+"""Both corpora, played once, beside their expected files: totals, and days, results, states and percentiles of ranges."""
 
 import json
 from collections import Counter
@@ -11,7 +11,9 @@ import pytest
 from analytics import insights_pb2 as pb
 from analytics.analytics_pb2_grpc import AnalyticsServiceStub
 from sandbox.tokens import call_metadata, sign_token
+from sandbox.totals import ExpectedTotals
 from tests.integration.stack_world import records_of, running_stack
+from tests.integration.truth import expected_of, require_truth
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -22,8 +24,9 @@ STATES = {"active": 1, "terminated": 2, "deleted": 3}
 class Corpus:
     """A stack that has counted a corpus, and what is true of it."""
 
-    def __init__(self, running, expected):
-        self._running, self.expected = running, expected
+    def __init__(self, running, played):
+        self._running, self.played = running, played
+        self.expected = expected = json.loads(expected_of(played).read_text())
         self.users = list(expected["users"])
         self._channel = grpc.insecure_channel(running.running.grpc)
         self._stub = AnalyticsServiceStub(self._channel)
@@ -33,6 +36,16 @@ class Corpus:
 
     def close(self):
         self._channel.close()
+
+    def require_truth(self):
+        require_truth(self._running, self.played)
+
+    def times_parked(self):
+        """How often the malformed records lie in the dead-letter topic."""
+        return set(self._running.dead_letters().values())
+
+    def totals_of(self, user):
+        return self._running.answers(ExpectedTotals({user: None}, [])).users[user]
 
     def ask(self, method, request):
         token = sign_token(Path(self._running.running.keys.private), request.user_id, now=datetime.now(UTC))
@@ -61,13 +74,21 @@ class Corpus:
 @pytest.fixture(scope="module", params=["small", "main"])
 def corpus(request, tmp_path_factory):
     played = SMALL if request.param == "small" else request.getfixturevalue("main_corpus")()
-    expected = json.loads(played.with_name(f"{request.param}.expected.json").read_text())
     with running_stack(tmp_path_factory.mktemp("stack") / "run") as running:
         running.play(records_of(played))
         running.await_counted()
-        found = Corpus(running, expected)
+        found = Corpus(running, played)
         yield found
         found.close()
+
+
+def test_every_user_and_every_workflow_has_its_totals_and_every_malformed_record_is_parked_once(corpus):
+    corpus.require_truth()
+    assert corpus.times_parked() == {1}
+
+
+def test_a_user_without_valid_events_is_not_found(corpus):
+    assert corpus.totals_of(corpus.expected["meta"]["user_without_valid_events"]) is None
 
 
 def test_days_have_the_jobs_seconds_and_lines_that_the_corpus_says(corpus):
