@@ -10,17 +10,20 @@ processors count. So a backup is three, one after the other:
                 what they have above is no evidence
 
 The numbers are read back last: without an index there is no database with which somebody could go on.
+
+Of several servers each is copied so, but numbers and index of the home shard last: see `copies_of`, and docs/backup.md.
 """
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from analytics.errors import Stop, StoreUnavailable
 from analytics.store.pool import Connection
+from analytics.store.shards import HOME
 
-STAGES: Final = ("progress", "numbers", "index")
+STAGES: Final[tuple[str, ...]] = ("progress", "numbers", "index")
 """In the order in which they are copied."""
 
 _LOOK_EVERY_S: Final = 0.1
@@ -48,14 +51,18 @@ class BackupFailed(Stop):
 
 
 class Backup(NamedTuple):
-    """A backup on a disk of ClickHouse's configuration. Names are letters, digits, dots, dashes and underscores."""
+    """A backup on a disk of ClickHouse's configuration. Names are letters, digits, dots, dashes and underscores.
+
+    `shard`: the server of which it is; all may have one disk, such as a bucket.
+    """
 
     name: str
     disk: str
+    shard: int = HOME
 
     def path(self, stage: str) -> str:
         """Return where a stage lies on the disk."""
-        return f"{self.name}/{stage}"
+        return f"{self.name}/{stage}" if self.shard == HOME else f"{self.name}/shard-{self.shard}/{stage}"
 
 
 class Copied(NamedTuple):
@@ -70,13 +77,29 @@ Note = Callable[[str], None]
 """Is told each stage before it begins."""
 
 
-def take(connection: Connection, database: str, backup: Backup, base: str | None, note: Note) -> list[Copied]:
+def copies_of(others: Sequence[int]) -> list[tuple[int, tuple[str, ...]]]:
+    """Return which stages of which shard are to be copied, in this order; `others` than the home shard. Pure.
+
+    The home shard has progress, lineage and places for all of them: progress must be older than the numbers of each
+    shard, lineage and places newer.
+    """
+    return [(HOME, STAGES[:1]), *((number, STAGES) for number in others), (HOME, STAGES[1:])]
+
+
+def take(
+    connection: Connection,
+    database: str,
+    backup: Backup,
+    base: str | None,
+    note: Note,
+    stages: Sequence[str] = STAGES,
+) -> list[Copied]:
     """Take a backup; `base`: the name of a former one, of which what has not changed is not copied again.
 
     Processors may count meanwhile. Raises BackupFailed, Retryable.
     """
     taken = []
-    for stage in STAGES:
+    for stage in stages:
         note(stage)
         sql = _TAKE[stage].format(source=database) + (_TO if base is None else _TO_WITH_BASE)
         parameters = {"base_path": None if base is None else backup._replace(name=base).path(stage)}

@@ -21,6 +21,7 @@ _SELECT = """
 SELECT partition_id, groupUniqArray(shard) FROM partition_shards WHERE partition_id IN %(ids)s GROUP BY partition_id
 """
 _COUNTS = "SELECT shard, topic, count() FROM partition_shards GROUP BY shard, topic"
+_SELECT_ALL = "SELECT DISTINCT topic, partition, partition_id FROM partition_shards"
 _INSERT = "INSERT INTO partition_shards (partition_id, topic, partition, shard, placed_at) VALUES"
 
 
@@ -79,3 +80,17 @@ def place(pool: Pool, partition: Partition, shard: int) -> int:
         if found is not None:
             return found
     raise AssertionError("unreachable")
+
+
+def place_again(pool: Pool) -> None:
+    """Store all places once more: in a restored table, which remembers no tokens. For a table that nobody else writes.
+
+    Raises LedgerBroken.
+    """
+    with pool.lend(_LEND_WITHIN_S) as connection:
+        placed = [Partition(*row) for row in connection.query(_SELECT_ALL)]
+    places = read_places(pool, [one.id for one in placed])
+    with pool.lend(_LEND_WITHIN_S) as connection:
+        connection.query("TRUNCATE TABLE partition_shards SYNC")
+    for one in placed:
+        place(pool, one, places[one.id])

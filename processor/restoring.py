@@ -4,9 +4,9 @@ It is read back beside its place, under another name, where no processor can rea
 when it is ready. Before that:
 
 - **Tokens.** A backup has no memory of tokens. For batches that is harmless: an insert that does not find its checkpoint
-  is refused, and none is swallowed, for nothing is remembered. But of lineage and imports the first row of each kind
-  must win, also against a processor that is stuck since before the backup. So these rows are stored again, with
-  their tokens.
+  is refused, and none is swallowed, for nothing is remembered. But of lineage, imports and places of partitions the
+  first row of each kind must win, also against a processor that is stuck since before the backup. So these rows are
+  stored again, with their tokens.
 - **The fence.** A processor that is stuck with a batch from the very checkpoint of the backup has written its index rows
   into tables that are gone. Its numbers must not come in without them: every generation is raised.
 - **The proof.** The server proves itself anew, for it may be another one of the same version.
@@ -21,6 +21,7 @@ from processor.checkpoints import CheckpointLedger
 from processor.fence import freeze, release
 from processor.importing.spool import read_import, seal
 from processor.lineage_table import read_lineages, store_again
+from processor.placement import place_again
 from processor.settings import ProcessorSettings
 
 _LEND_WITHIN_S: Final = 60.0
@@ -71,18 +72,27 @@ def drop(connection: Connection, database: str) -> None:
     connection.query(_DROP.format(database=database))
 
 
-def make_ready(settings: ProcessorSettings, plain: Pool, ledger: CheckpointLedger) -> None:
-    """Bring what was read back to this version's schema, and let nothing pass that was prepared before. See above.
+def make_current(settings: ProcessorSettings, plain: Pool) -> None:
+    """Bring what was read back on one server to this version's schema, and let the server prove itself anew.
 
-    Who dies in between reads the backup back once more. Raises StoreMisconfigured for a schema that is newer than this
-    program, or not as it must be; Retryable.
+    Raises StoreMisconfigured for a schema that is newer than this program, or not as it must be; Retryable.
     """
     migrate(settings)
     with plain.lend(_LEND_WITHIN_S) as connection:
         check_schema(connection)
         connection.query("TRUNCATE TABLE selftests SYNC")
+
+
+def make_ready(settings: ProcessorSettings, plain: Pool, ledger: CheckpointLedger) -> None:
+    """Bring the home shard to this version's schema, and let nothing pass anywhere that was prepared before. See above.
+
+    Other shards, to which `ledger` leads, are current. Who dies in between reads the backup back once more. Raises
+    LedgerBroken, and what `make_current` raises.
+    """
+    make_current(settings, plain)
     store_again(plain)
     _seal_again(plain)
+    place_again(plain)
     for lineage in read_lineages(plain).values():
         freeze(ledger, lineage)
         release(plain, lineage)

@@ -1,4 +1,4 @@
-"""Two ClickHouse servers, and databases that lie on both of them."""
+"""Two ClickHouse servers, and databases that lie on both of them; both may write backups."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +13,7 @@ from processor.settings import ProcessorSettings
 from processor.shard_pools import Pools, ShardPools
 from sandbox.clickhouse import LocalClickHouse, local_settings
 from sandbox.ports import LOCALHOST, free_ports
+from tests.backup_world import backup_config
 from tests.operator_world import processor_settings
 
 _DATABASES: Final = 60
@@ -87,8 +88,10 @@ def shard_servers(directory: Path) -> Iterator[ShardServers]:
     addresses = [f"{LOCALHOST}:{port}" for port in ports]
     config = clusters_xml({whole_of(name): addresses for name in _names()})
     with ExitStack() as running:
+        config += backup_config(directory / "backups-of-home")
         home = running.enter_context(LocalClickHouse(directory / "home", ports[0], config=config))
-        second = running.enter_context(LocalClickHouse(directory / "second", ports[1]))
+        config = backup_config(directory / "backups-of-second")
+        second = running.enter_context(LocalClickHouse(directory / "second", ports[1], config=config))
         yield ShardServers(home, second)
 
 

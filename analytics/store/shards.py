@@ -42,7 +42,7 @@ ORDER BY number
 _CREATE_DATABASE = "CREATE DATABASE IF NOT EXISTS `{whole}`"
 _CREATE_TABLE = """
 CREATE OR REPLACE TABLE `{whole}`.{table} AS `{database}`.{table}
-ENGINE = Distributed('{whole}', '{database}', '{table}')
+ENGINE = Distributed('{cluster}', '{database}', '{table}')
 """
 _CREATE_VIEW = "CREATE OR REPLACE VIEW `{whole}`.{table} AS SELECT * FROM `{database}`.{table}"
 
@@ -142,12 +142,15 @@ def whole_connection(
         connection.close()
 
 
-def make_whole(connection: Connection, database: str) -> None:
+def make_whole(connection: Connection, database: str, cluster: str | None = None) -> None:
     """Make the tables over all shards, with the columns that the tables of the home shard have now. May be repeated.
 
-    Raises StatementFailed where the configuration of the home shard does not have the cluster.
+    `cluster`: the one of another database that lies on the same servers. Raises StatementFailed where the configuration
+    of the home shard does not have the cluster.
     """
-    names = {"whole": whole_of(database).replace("`", ""), "database": database.replace("`", "")}
+    whole = whole_of(database)
+    names = {"whole": whole, "cluster": cluster or whole, "database": database}
+    names = {of: name.replace("`", "") for of, name in names.items()}
     connection.query(_CREATE_DATABASE.format(**names))
     for sql, tables in ((_CREATE_TABLE, DISTRIBUTED), (_CREATE_VIEW, OF_HOME)):
         _create(connection, sql, tables, names)

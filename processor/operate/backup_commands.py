@@ -42,7 +42,8 @@ def backup(name: str, disk: str, base: str | None) -> None:
     at its own checkpoints, so nothing is lost as long as Kafka still has the records from there on: take one more often
     than its topics are emptied (168 hours), and keep it elsewhere than the tables. See docs/backup.md.
 
-    It refuses while an import is under way. Do not run `skip` or `adopt` meanwhile.
+    With several shards all are copied. It refuses while an import is under way. Do not run `skip`,
+    `adopt` or `shards add` meanwhile.
 
     Exit codes: 0 when done, 65 when it refuses or ClickHouse cannot write it, 1 to take another one, 78 when a setting is
     invalid.
@@ -70,7 +71,8 @@ def restore(name: str, disk: str, **options: Any) -> None:
     1. Stop the processors.
     2. `restore` reads the backup back into database <name>_restore, brings it to the schema of this version, audits it,
        and says from where each partition goes on and what of that Kafka has lost. Then it takes the place of <name>.
-       It may be killed and run again.
+       With several shards that is done on each; the home shard's database takes its place last. It may be killed and run
+       again; only between these it says what to do by hand.
     3. Start the processors.
 
     It refuses to replace rows that somebody has counted.

@@ -1,40 +1,36 @@
 """`chronoverse-processor restore`."""
 
+import itertools
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 import click
 
 from analytics import exit_codes
 from analytics.errors import LogMismatch, Retryable
-from analytics.store.pool import Connection
 from processor.audit.finding import Finding, Harm, Report
 from processor.audit.ledger_rows import read_ledger
 from processor.audit.log_range import LogRange, log_ranges
-from processor.backups import STAGES, Backup, read_back
+from processor.backups import Backup
 from processor.lineage_table import read_lineages
 from processor.model import Partition
-from processor.operate.access import TIMEOUT_S, Access, access
+from processor.operate.access import Access, access
 from processor.operate.audit import audit_all, print_report
 from processor.operate.entry import Refused
 from processor.operate.output import print_table, progress_bar
-from processor.rebuilding import rebuild_settings
-from processor.restoring import (
-    Names,
-    drop,
-    exists,
-    make_ready,
-    names_of,
-    put_in_place,
-    rows_in,
-    staging_settings,
+from processor.operate.restore_servers import (
+    Server,
+    make_shard_current,
+    put_all_in_place,
+    read_back_everywhere,
+    require_whole,
 )
+from processor.restoring import Names, make_ready, names_of, staging_settings
 from processor.settings import ProcessorSettings
 from processor.source import Place
 from processor.topics import describe_topics
-
-_SERVERS_OWN: Final = "default"  # a database that every server has, for ours may not exist
 
 
 class GoesOn(NamedTuple):
@@ -46,71 +42,59 @@ class GoesOn(NamedTuple):
 
 
 def run_restore(
-    settings: ProcessorSettings, backup: Backup, *, dry_run: bool, despite_findings: bool
+    settings: ProcessorSettings,
+    backup: Backup,
+    *,
+    dry_run: bool,
+    despite_findings: bool,
+    ask_kafka: bool = True,
 ) -> None:
-    """Read a backup back, prove it, and put it in the place of an empty database, or of none.
+    """Read a backup back, prove it, and put it in the place of an empty database, or of none; on each shard.
 
-    Raises Refused where that would replace something, or where its numbers are or may become wrong.
+    `ask_kafka`: what it has of the log. Raises Refused where that would replace something, or where its numbers are or
+    may become wrong.
     """
-    names = names_of(settings)
-    server = Connection(settings, timeout_s=TIMEOUT_S, database=_SERVERS_OWN)
-    try:
+    with _read_back(settings, backup, dry_run=dry_run) as servers:
+        report = _prove(settings, servers, ask_kafka=ask_kafka)
         if not dry_run:
-            _require_room(server, settings)
-        drop(server, names.staging)  # of a run that was killed
-        try:
-            report = _read_and_prove(server, settings, backup)
-            if not dry_run:
-                _require_right(report, despite_findings=despite_findings)
-                _require_room(server, settings)
-                put_in_place(server, names)
-        finally:
-            drop(server, names.staging)
-    finally:
-        server.close()
-    _say(names, report, dry_run=dry_run)
+            _require_right(report, despite_findings=despite_findings)
+            put_all_in_place(servers)
+    _say(names_of(settings), report, dry_run=dry_run)
     if not report.is_right:
         sys.exit(exit_codes.STOP)
 
 
-def _require_room(server: Connection, settings: ProcessorSettings) -> None:
-    """Refuse to replace anything that somebody has counted."""
-    live = settings.clickhouse_database
-    if rows := rows_in(server, live):
-        held = ", ".join(f"{table} ({count:,} rows)" for table, count in rows.items())
-        raise Refused(
-            f"database {live} is not empty: {held}. Stop the processors; when nothing of it is needed, "
-            f"`RENAME DATABASE {live} TO {live}_before` or drop it by hand"
-        )
-    rebuilt = rebuild_settings(settings).clickhouse_database
-    if exists(server, rebuilt):
-        raise Refused(
-            f"database {rebuilt} is left of a rebuild that knows nothing of the backup: drop it by hand"
-        )
+@contextmanager
+def _read_back(settings: ProcessorSettings, backup: Backup, *, dry_run: bool) -> Iterator[list[Server]]:
+    done = itertools.count()
+    with ExitStack() as opened:
+        with progress_bar("restore") as advance:
+            servers = opened.enter_context(
+                read_back_everywhere(
+                    settings, backup, dry_run=dry_run, note=lambda stage: advance(next(done), stage)
+                )
+            )
+        yield servers
 
 
-def _read_and_prove(server: Connection, settings: ProcessorSettings, backup: Backup) -> Report:
-    """Make the backup ready beside the live database, print where it goes on, and return what its audit finds."""
-    names, of_staging = names_of(settings), staging_settings(settings)
-    with progress_bar("restore", len(STAGES)) as advance:
-        told = list[str]()
-
-        def note(stage: str) -> None:
-            advance(len(told), stage)
-            told.append(stage)
-
-        read_back(server, names.live, names.staging, backup, note)
+def _prove(settings: ProcessorSettings, servers: Sequence[Server], *, ask_kafka: bool) -> Report:
+    """Make ready what was read back, print where it goes on, and return what its audit finds."""
+    of_staging = staging_settings(settings)
+    for server in servers[:-1]:
+        make_shard_current(server)
     with access(of_staging) as staging:
+        staging.shards.every()  # each is the one that the home shard lists
+        require_whole(servers)
         make_ready(of_staging, staging.plain, staging.ledger)
-        _show(_going_on(staging))
-        report = audit_all(staging, ask_kafka=True)
+        _show(_going_on(staging, ask_kafka=ask_kafka))
+        report = audit_all(staging, ask_kafka=ask_kafka)
     print_report(report)
     return report
 
 
-def _going_on(staging: Access) -> list[GoesOn]:
+def _going_on(staging: Access, *, ask_kafka: bool) -> list[GoesOn]:
     """Return where each partition goes on that was ever begun."""
-    with staging.plain.lend(TIMEOUT_S) as connection:
+    with staging.whole() as connection:
         rows = read_ledger(connection).checkpoints
     at = {
         (one.topic, one.number): (one, rows[one.id].reached)
@@ -118,7 +102,7 @@ def _going_on(staging: Access) -> list[GoesOn]:
         for one in lineage.all_partitions()
         if one.id in rows
     }
-    logs = _logs(staging, {place: offset for place, (_, offset) in at.items()})
+    logs = _logs(staging, {place: offset for place, (_, offset) in at.items()}) if ask_kafka else {}
     return [GoesOn(one, offset, logs.get(place)) for place, (one, offset) in sorted(at.items())]
 
 
