@@ -31,8 +31,8 @@ def main(at: int, command: list[str]) -> None:
     from processor.operate import switch as operate_switch
 
     skip_init, exchange = skipping.Skipping.__init__, switching.exchange
-    skipping.Skipping.__init__ = lambda self, pool, ledger, note: skip_init(
-        self, pool, ledger, dying(note, at)
+    skipping.Skipping.__init__ = lambda self, *stores_and_note: skip_init(
+        self, *stores_and_note[:-1], dying(stores_and_note[-1], at)
     )
     operate_switch.exchange = lambda connection, names, note: exchange(connection, names, dying(note, at))
     processor(command)

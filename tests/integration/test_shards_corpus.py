@@ -10,7 +10,8 @@ import pytest
 
 from tests.integration import test_insights_corpus as ranges
 from tests.integration.stack_world import records_of, running_stack
-from tests.integration.test_exactness import SMALL, Killer, expected_of, require_truth
+from tests.integration.test_exactness import SMALL, Killer
+from tests.integration.truth import require_truth
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -36,7 +37,7 @@ def test_processors_and_a_server_are_killed_while_it_plays(tmp_path):
 
 def require_true_ranges(world):
     """Days, workflows, failures, states and percentiles, as with one server."""
-    with closing(ranges.Corpus(world, json.loads(expected_of(SMALL).read_text()))) as corpus:
+    with closing(ranges.Corpus(world, SMALL)) as corpus:
         ranges.test_days_have_the_jobs_seconds_and_lines_that_the_corpus_says(corpus)
         ranges.test_workflows_have_their_kind_state_results_and_streams(corpus)
         ranges.test_failures_of_a_user_are_those_of_the_workflows(corpus)
