@@ -2,15 +2,18 @@
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from analytics.settings import Settings
+from sandbox import processes
 from sandbox.broker import LocalBroker
 from sandbox.clickhouse import LocalClickHouse, local_settings
+from sandbox.processes import Process, spawn
+from tests import forked
 
 # These machines are shared: how long an example takes says nothing of the code.
 settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -39,6 +42,23 @@ LONG_FIRST = (
     "model/",
 )
 """Files and folders of minutes, the longest first: one that is begun last keeps all other workers waiting."""
+
+
+def _launch(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+    if forked.can_begin(command):
+        return forked.ForkedProcess(command, environment, log, log)
+    return spawn(command, log, environment)
+
+
+processes.launch = _launch
+
+
+@pytest.fixture(scope="module")
+def a_python_of_its_own() -> Iterator[None]:
+    """Programs begin as their users begin them, for tests whose subject that is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "launch", spawn)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,11 +22,11 @@ from sandbox.partitioner import partition_of
 from sandbox.play import play_records
 from sandbox.processes import ChildProcess
 from sandbox.records import CorpusRecord
+from tests import forked
 from tests.eventually import eventually
 from tests.go_service import GoService
 from tests.postgres import PASSWORD, USER, LocalPostgres
 
-ROOT = Path(__file__).parents[1]
 PARTITIONS = 2
 GROUPS = {"analytics": "analytics-processor", "job_logs": "joblogs-processor"}
 COUNTED = ("analytics", "workflows", "job_logs")
@@ -131,10 +131,8 @@ class Migration:
     def run(self, *command: str, dying_at: str = "") -> "subprocess.CompletedProcess[str]":
         """Run a command of the processor; it ends with any code. `dying_at`: a point of tests.dying_import."""
         module = ["tests.dying_import", dying_at] if dying_at else ["processor"]
-        return subprocess.run(
-            [sys.executable, "-m", *module, *command],
-            env=os.environ | self._environment(), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        line = [sys.executable, "-m", *module, *command]
+        return forked.run(line, env=os.environ | self._environment(), timeout=120)
 
     def count_the_rest(self) -> None:
         """A processor counts to the end of the log."""
@@ -171,7 +169,6 @@ class Migration:
     def _environment(self) -> dict[str, str]:
         host, port = self._postgres.address.split(":")
         return {
-            "PYTHONPATH": str(ROOT),
             "CLICKHOUSE_HOSTS": self.settings.clickhouse_hosts[0],
             "CLICKHOUSE_DATABASE": self.settings.clickhouse_database,
             "CLICKHOUSE_USERNAME": "default",

@@ -1,16 +1,13 @@
 """A stack whose log is counted anew, and the commands that do it."""
 
 import os
-import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 from analytics.store.pool import Connection
 from sandbox.processes import ChildProcess
+from tests import forked
 from tests.operator_world import dump, processor_settings
-
-ROOT = Path(__file__).parents[2]
 
 
 class Rebuilding:
@@ -24,10 +21,8 @@ class Rebuilding:
 
     def run(self, *command, dying_at=None):
         """Run a command; it ends with any code."""
-        return subprocess.run(
-            [sys.executable, "-m", *self._module(dying_at), *command],
-            env=self._environment(), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        line = [sys.executable, "-m", *self._module(dying_at), *command]
+        return forked.run(line, env=self._environment(), timeout=120)
 
     def begin(self, *command, **environment):
         """A command that runs beside the test."""
@@ -103,4 +98,4 @@ class Rebuilding:
         return ["processor"] if dying_at is None else ["tests.dying_command", str(dying_at)]
 
     def _environment(self):
-        return os.environ | self.stack.stack.environment() | {"PYTHONPATH": str(ROOT)}
+        return os.environ | self.stack.stack.environment()

@@ -18,7 +18,7 @@ from tests.collector import TRACE_ID, TRACEPARENT, collecting
 from tests.eventually import eventually
 from tests.processor_world import finished_job, fresh_database
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("a_python_of_its_own")]
 
 
 class Running:

@@ -25,7 +25,7 @@ from tests.eventually import eventually
 from tests.grpc_world import KEY, USER, metadata, token
 from tests.users_world import DATABASE, PASSWORDS, clickhouse_with_users
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("a_python_of_its_own")]
 
 ASK = pb.GetUserAnalyticsRequest(user_id=str(USER))
 WRONG = f"wrong-password-{secrets.token_hex(8)}"

@@ -1,7 +1,6 @@
 """Users of ClickHouse with least privileges: the programs work as they, and can do nothing else."""
 
 import os
-import subprocess
 import sys
 import uuid
 
@@ -26,6 +25,7 @@ from processor.settings import ProcessorSettings
 from processor.skipping import _INDEXES, _REMOVE
 from processor.status import read_store
 from processor.switching import Databases, begin, drop, exchange
+from tests import forked
 from tests.grpc_world import USER
 from tests.operator_world import Counted
 from tests.processor_world import HORIZON_MS, pools
@@ -214,7 +214,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def create_users_with(environment):
     """Run the real program."""
     command = [sys.executable, "-P", "-m", "analytics", "migrate", "--create-users"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    return forked.run(command, env=environment, timeout=60)
 
 
 def test_what_the_server_refuses_is_said_without_a_password(settings):

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from tests.faults.world import ROOT, FaultWorld
+from tests import forked
+from tests.faults.world import FaultWorld
 
 
 class Operator:
@@ -21,9 +22,5 @@ class Operator:
             module = ["tests.dying_command", str(dying_at), *command]
         elif crash:
             module = ["tests.faults.crashing", *crash.split()]
-        environment = {"PYTHONPATH": str(ROOT), "FAULT_COMMAND": " ".join(command)}
-        return subprocess.run(
-            [sys.executable, "-m", *module],
-            env=self.world.environment() | environment,
-            capture_output=True, text=True, timeout=90, check=False,
-        )  # fmt: skip
+        environment = self.world.environment() | {"FAULT_COMMAND": " ".join(command)}
+        return forked.run([sys.executable, "-m", *module], env=environment, timeout=90)

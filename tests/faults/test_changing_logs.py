@@ -1,6 +1,5 @@
 """Records disappear from the log, or the log is another one: the numbers are those of the records that were there."""
 
-import subprocess
 import sys
 from collections import Counter
 
@@ -11,6 +10,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from sandbox.broker import create_topics
 from sandbox.kafka import LocalKafka
 from sandbox.partitioner import partition_of
+from tests import forked
 from tests.eventually import eventually
 from tests.faults.log import jobs, some_events
 from tests.faults.world import COUNTED, recreate_topics
@@ -106,9 +106,7 @@ def test_a_partition_that_lost_records_halts_and_the_other_one_goes_on(world, lo
 def test_after_skip_exactly_the_lost_records_are_missing(world, lost):
     world.workers[0].stop()
     command = [sys.executable, "-P", "-m", "processor", "skip", "analytics", "0"]
-    done = subprocess.run(
-        command, env=world.environment(), capture_output=True, text=True, timeout=60, check=False
-    )
+    done = forked.run(command, env=world.environment(), timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     world.publish(jobs(80, 100))  # some of them come again, and now they count
     world.workers[0].respawn()

@@ -26,7 +26,6 @@ from tests.insights import require_durations, require_insights
 COUNTED: Final = ("analytics", "workflows", "job_logs")
 COUNT_WITHIN_S: Final = 90.0
 NIL: Final = UUID(int=0)
-ROOT: Final = Path(__file__).parents[2]
 
 _SUMS = """
 SELECT user_id, workflow_id, sum(workflows), sum(jobs), sum(execution_seconds), sum(log_lines)
@@ -56,8 +55,7 @@ class Worker(LocalProgram):
         command = ["-P", "-m", "processor", "run"]
         if self.crash:
             command = ["-m", "tests.faults.crashing", *self.crash.split()]
-        environment = {**self.environment, "PYTHONPATH": str(ROOT)} if self.crash else self.environment
-        return ChildProcess(self.name, [sys.executable, *command], self._log, environment=environment)
+        return ChildProcess(self.name, [sys.executable, *command], self._log, environment=self.environment)
 
     @property
     def runs(self) -> bool:

@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from contextlib import closing
 
 import pytest
 
+from tests import forked
 from tests.integration import test_insights_corpus as ranges
 from tests.integration.stack_world import records_of, running_stack
 from tests.integration.test_exactness import SMALL, Killer
@@ -49,5 +49,6 @@ def shards_of_partitions(world):
     """As `status` tells them."""
     command = [sys.executable, "-m", "processor", "status", "--json"]
     environment = os.environ | world.stack.environment()
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    said = forked.run(command, env=environment, timeout=60)
+    assert said.returncode == 0, said.stderr
     return {one["shard"] for one in json.loads(said.stdout)["partitions"]}
