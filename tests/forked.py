@@ -32,7 +32,7 @@ _context.set_forkserver_preload(["tests.preloaded"])
 
 def can_begin(command: Sequence[str]) -> bool:
     """Whether it is one of our programs: `python [-P] -m module arguments…`."""
-    return command[0] == sys.executable and _module(command)[:1] in [[one] for one in OURS]
+    return command[0] == sys.executable and any(_module(command)[:1] == [one] for one in OURS)
 
 
 class ForkedProcess:
@@ -85,10 +85,8 @@ def run(
 
 
 def _module(command: Sequence[str]) -> list[str]:
-    """The module and its arguments, without the words before."""
-    words = list(command[1:])
-    if words[:1] == ["-P"]:
-        words = words[1:]
+    """The module and its arguments, without the words before; nothing where no module is named."""
+    words = [one for one in command[1:3] if one != "-P"] + list(command[3:])
     return words[1:] if words[:1] == ["-m"] else []
 
 
