@@ -39,7 +39,7 @@ def await_noted(world):
     """Return when the processor has noted that everything in the topics is counted."""
     noted = [(world.ends().total(),) * 2]
     sums = "SELECT sum(next_offset), sum(end_offset) FROM progress FINAL"
-    eventually(lambda: world.query(sums) == noted, within_s=60)
+    eventually(lambda: world.query(sums) == noted, within_s=60, pause_s=0.2)
 
 
 def test_another_log_is_refused_until_it_is_adopted(world, operator):
