@@ -70,7 +70,9 @@ class Lane:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is, or will soon be, done for this lane."""
+        """Whether something is, or will soon be, done for this lane; what has failed again and waits is not that."""
+        if self._task is None and self._pause_s > 2 * _FIRST_PAUSE_S:
+            return False
         return self.state == "opening" or self._in_hand is not None or self._has_gathered
 
     def feed(self, records: Sequence[RecordLike], now: float) -> int:

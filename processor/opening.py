@@ -45,6 +45,10 @@ class Opener:
         self._admin, self._stores, self._stores_of = admin, stores, stores_of or stores
         self._grace_s, self._clock = grace_s, clock
         self._seen: dict[tuple[str, int, int, int], float] = {}  # when a growth was seen first
+        self._fenced: set[tuple[str, int, int, int]] = set()  # growths whose partitions we have found frozen
+        self._awaited: dict[
+            UUID, list[UUID]
+        ] = {}  # others that a partition waits for: asked for with its own checkpoint
 
     def open(self, topic: str, number: int) -> PartitionWriter:
         """Read, or begin, the checkpoint of a partition. Raises Held and other Retryables, and Stop. For any thread."""
@@ -53,13 +57,15 @@ class Opener:
         if self._must_grow(lineage, found, number):
             return self._open_grown(lineage, found.partitions, number)
         partition = lineage.partition(number)
-        checkpoint = self._checkpoint(partition, lineage)
+        others = self._awaited.get(partition.id, [])
+        applied = self._stores.ledger.checkpoints([partition.id, *others])
+        checkpoint = applied.get(partition.id) or self._begin(partition, lineage)
         if checkpoint.generation != lineage.generation:
             # The topic has grown since its lineage was read, or this broker does not know yet, or an operator's
             # command was killed: one more generation of the same size is right in each case.
             return self._open_grown(lineage, found.partitions, number)
         writer = PartitionWriter(partition, lineage, checkpoint, self._stores_of)
-        self._require_evidence(writer)
+        self._require_evidence(writer, applied)
         _log.info("partition_opened", partition=str(partition), offset=checkpoint.next_offset)
         return writer
 
@@ -94,14 +100,11 @@ class Opener:
         self._grow(lineage, partitions)
         return self.open(lineage.name, number)
 
-    def _checkpoint(self, partition: Partition, lineage: Lineage) -> Checkpoint:
-        """Return the checkpoint; one that was never begun begins now. Raises Held while an import is under way.
+    def _begin(self, partition: Partition, lineage: Lineage) -> Checkpoint:
+        """Begin a partition that has no checkpoint. Raises Held while an import is under way.
 
         The import begins the partitions as well, elsewhere than where their logs begin.
         """
-        found = self._stores.ledger.checkpoint(partition)
-        if found is not None:
-            return found
         former = {one.partition_id: one.barrier for one in lineage.generations[0].inherited}
         if lineage.generation == 0 and self._behind(former):
             raise Held(
@@ -110,9 +113,14 @@ class Opener:
         low = low_watermark(self._admin, partition.topic, partition.number)
         return self._stores.ledger.begin(partition, low, lineage.generation)
 
-    def _require_evidence(self, writer: PartitionWriter) -> None:
-        """Raise Held until all records that come before those of this segment are applied."""
-        if behind := self._behind(dict(writer.segment.evidence)):
+    def _require_evidence(self, writer: PartitionWriter, applied: Mapping[UUID, Checkpoint]) -> None:
+        """Raise Held until all records that come before those of this segment are applied. `applied`: as far as known."""
+        evidence = dict(writer.segment.evidence)
+        known = evidence.keys() & applied.keys()
+        behind = {one for one in known if applied[one].next_offset < evidence[one]}
+        behind = behind or self._behind({one: evidence[one] for one in evidence.keys() - known})
+        self._awaited[writer.partition.id] = list(evidence) if behind else []
+        if behind:
             raise Held(
                 f"{writer.partition} waits until {len(behind)} partitions are applied up to where they grew"
             )
@@ -121,11 +129,14 @@ class Opener:
         """Bring a topic into its next generation. Raises Held until that can be."""
         key = (lineage.name, lineage.epoch, lineage.generation, partitions)
         seen_at = self._seen.setdefault(key, self._clock())
-        frozen = [self._freeze(one, lineage) for one in lineage.all_partitions()]
+        if key not in self._fenced:
+            self._freeze(lineage)
+            self._fenced.add(key)
         wait_s = seen_at + self._grace_s - self._clock()
         if wait_s > 0:
             raise Held(f"{_why(lineage, partitions)} {wait_s:.0f} s more")
-        grown = lineage.grown(partitions, self._inherited(lineage, partitions, frozen))
+        # Asked again: what is stored for good follows from what is there now.
+        grown = lineage.grown(partitions, self._inherited(lineage, partitions, self._freeze(lineage)))
         store_generation(self._stores.plain, grown)
         _log.info("topic_grown", topic=lineage.name, before=lineage.partitions, now=partitions)
 
@@ -142,10 +153,16 @@ class Opener:
             for number, start in enumerate(starts)
         ]
 
-    def _freeze(self, partition: Partition, lineage: Lineage) -> Checkpoint:
-        """Return where a partition is frozen, by us or by somebody else; one that was never begun is begun first."""
-        begun = self._checkpoint(partition, lineage)
-        return self._stores.ledger.raise_generation(partition, lineage.generation + 1) or begun
+    def _freeze(self, lineage: Lineage) -> list[Checkpoint]:
+        """Return where all partitions are frozen, by us or by somebody else; one that was never begun is begun first."""
+        ledger, next_one = self._stores.ledger, lineage.generation + 1
+        partitions = lineage.all_partitions()
+        found = ledger.checkpoints([one.id for one in partitions])
+        frozen = []
+        for one in partitions:
+            at = found.get(one.id) or self._begin(one, lineage)
+            frozen.append(at if at.generation >= next_one else ledger.raise_generation(one, next_one) or at)
+        return frozen
 
 
 def _why(lineage: Lineage, partitions: int) -> str:

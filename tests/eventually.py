@@ -12,9 +12,10 @@ _SHARE = 0.1
 T = TypeVar("T")
 
 
-def eventually(predicate: Callable[[], T], *, within_s: float = 10.0) -> T:
+def eventually(predicate: Callable[[], T], *, within_s: float = 10.0, pause_s: float = _PAUSE_S) -> T:
     """Return the first true value of `predicate()`. An AssertionError of the predicate means "not yet".
 
+    `pause_s`: the shortest pause, longer for what takes seconds and is dear to ask.
     Raises AssertionError with the last value, or the last AssertionError, after `within_s`.
     """
     began = time.monotonic()
@@ -25,7 +26,7 @@ def eventually(predicate: Callable[[], T], *, within_s: float = 10.0) -> T:
         waited_s = time.monotonic() - began
         if waited_s > within_s:
             raise AssertionError(f"not within {within_s:g} s: {failure or repr(value)}") from failure
-        time.sleep(min(max(_PAUSE_S, waited_s * _SHARE), _LONGEST_PAUSE_S))
+        time.sleep(min(max(pause_s, waited_s * _SHARE), _LONGEST_PAUSE_S))
 
 
 def _attempt(predicate: Callable[[], T]) -> tuple[AssertionError | None, T | None]:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,14 +19,15 @@ RESOLUTIONS = ("total", "day", "quarter")
 NIL = UUID(int=0)
 
 _RESULTS = """
-SELECT user_id, workflow_id, sum(jobs_completed), sum(jobs_failed), sumMap(failures),
+SELECT resolution, user_id, workflow_id, sum(jobs_completed), sum(jobs_failed), sumMap(failures),
        sum(log_lines) - sum(stderr_lines), sum(stderr_lines)
-FROM analytics WHERE resolution = %(resolution)s GROUP BY user_id, workflow_id
+FROM analytics WHERE resolution IN ('total', 'day', 'quarter') GROUP BY resolution, user_id, workflow_id
 """
 _DURATIONS = """
-SELECT user_id, workflow_id, sumMap(durations), min(shortest_seconds), max(longest_seconds), sum(jobs_with_status),
-       sum(failed_seconds), sumMap(failed_durations)
-FROM analytics WHERE resolution = %(resolution)s GROUP BY user_id, workflow_id HAVING sum(jobs) > 0
+SELECT resolution, user_id, workflow_id, sumMap(durations), min(shortest_seconds), max(longest_seconds),
+       sum(jobs_with_status), sum(failed_seconds), sumMap(failed_durations)
+FROM analytics WHERE resolution IN ('total', 'day', 'quarter') GROUP BY resolution, user_id, workflow_id
+HAVING sum(jobs) > 0
 """
 _DAYS = """
 SELECT user_id, toString(toDate(bucket_start)), sum(jobs), sum(execution_seconds), sum(log_lines) AS lines
@@ -36,6 +38,10 @@ GROUP BY user_id, bucket_start HAVING sum(jobs) + lines > 0
 
 Pair = tuple[str, str]
 """A user, and a workflow or (of all of them) nothing."""
+
+
+Durations = dict[str, dict[Pair, tuple[Any, ...]]]
+"""By resolution: bins, shortest, longest; of jobs that tell their result: how many, and seconds and bins of failed ones."""
 
 
 class Results(NamedTuple):
@@ -56,34 +62,39 @@ class Results(NamedTuple):
 _NONE = Results(0, 0, Counter(), Counter(), 0, 0)
 
 
-def require_insights(query: Query, expected: Json) -> None:
-    """Compare everything that expected files tell beyond totals."""
+def require_insights(query: Query, expected: Json, durations: Durations | None = None) -> None:
+    """Compare everything that expected files tell beyond totals. `durations`: as stored, if they were asked for already."""
+    results, durations = stored_results(query), durations or stored_durations(query)
     for resolution in RESOLUTIONS:
-        _require_results(stored_results(query, resolution), expected)
-        _require_percentiles(stored_durations(query, resolution), expected)
+        _require_results(results[resolution], expected)
+        _require_percentiles(durations[resolution], expected)
     _require_days(query, expected)
 
 
-def stored_results(query: Query, resolution: str) -> dict[Pair, Results]:
-    """What is counted, of whoever it is not nothing."""
-    found = {}
-    for user, flow, completed, failed, ways, stdout, stderr in query(_RESULTS, {"resolution": resolution}):
+def stored_results(query: Query) -> dict[str, dict[Pair, Results]]:
+    """By resolution: what is counted, of whoever it is not nothing."""
+    found: dict[str, dict[Pair, Results]] = {resolution: {} for resolution in RESOLUTIONS}
+    for resolution, user, flow, completed, failed, ways, stdout, stderr in query(_RESULTS, {}):
         by_kind, by_code = Counter[str](), Counter[str]()
         for way, times in ways.items():
             kind, _, code = way.partition(" ")
             by_kind[kind] += times
             by_code[code] += times
-        found[_pair(user, flow)] = Results(completed, failed, by_kind, by_code, stdout, stderr)
-    return {pair: one for pair, one in found.items() if one != _NONE}
+        one = Results(completed, failed, by_kind, by_code, stdout, stderr)
+        if one != _NONE:
+            found[resolution][_pair(user, flow)] = one
+    return found
 
 
-def stored_durations(query: Query, resolution: str) -> dict[Pair, tuple[Any, ...]]:
-    """Bins, shortest, longest; of jobs whose events tell their result: how many, and seconds and bins of the failed ones."""
-    rows = query(_DURATIONS, {"resolution": resolution})
-    return {_pair(user, flow): tuple(numbers) for user, flow, *numbers in rows}
+def stored_durations(query: Query) -> Durations:
+    """By resolution: what is stored of the durations of whoever has jobs."""
+    found: Durations = {resolution: {} for resolution in RESOLUTIONS}
+    for resolution, user, flow, *numbers in query(_DURATIONS, {}):
+        found[resolution][_pair(user, flow)] = tuple(numbers)
+    return found
 
 
-def require_durations(query: Query, reference: Reference) -> None:
+def require_durations(durations: Durations, reference: Reference) -> None:
     """Compare bins, shortest and longest durations exactly."""
     jobs: defaultdict[Pair, tuple[list[int], list[int], list[int]]] = defaultdict(lambda: ([], [], []))
     for id_, flow in reference.workflows.items():
@@ -97,7 +108,7 @@ def require_durations(query: Query, reference: Reference) -> None:
         if all_
     }
     for resolution in RESOLUTIONS:
-        assert stored_durations(query, resolution) == expected, resolution
+        assert durations[resolution] == expected, resolution
 
 
 def _require_results(stored: dict[Pair, Results], expected: Json) -> None:
@@ -157,6 +168,7 @@ def _bins(seconds: Iterable[int]) -> dict[int, int]:
     return dict(Counter(_bin(one) for one in seconds))
 
 
+@cache
 def _bin(seconds: int) -> int:
     return next(at for at, bound in enumerate(histogram._UPPER_BOUNDS) if seconds <= bound)
 

@@ -159,20 +159,24 @@ class Log:
     def truth(self) -> Totals:
         """What must have been counted."""
         reference = self.reference()
-        answer = reference.expected()
-        totals: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
-        for row in answer["workflows"]:
-            numbers = row["total_jobs"], row["total_job_execution_duration"], row["total_joblogs"]
-            totals[row["user_id"], row["workflow_id"]].update(dict(enumerate(numbers, 1)))
-        for id_, row in answer["users"].items():
-            numbers = (
-                row["total_workflows"], row["total_jobs"], row["total_job_execution_duration"], row["total_joblogs"],
-            )  # fmt: skip
-            totals[id_, ""].update(dict(enumerate(numbers)))
-        for id_, flow in reference.workflows.items():
-            if flow.named:
-                totals[str(flow.user), str(id_)][0] = 1
-        return {pair: (row[0], row[1], row[2], row[3]) for pair, row in totals.items() if any(row.values())}
+        return true_totals(reference, reference.expected())
+
+
+def true_totals(reference: Reference, answer: Any) -> Totals:
+    """Totals of a reference and its answer."""
+    totals: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    for row in answer["workflows"]:
+        numbers = row["total_jobs"], row["total_job_execution_duration"], row["total_joblogs"]
+        totals[row["user_id"], row["workflow_id"]].update(dict(enumerate(numbers, 1)))
+    for id_, row in answer["users"].items():
+        numbers = (
+            row["total_workflows"], row["total_jobs"], row["total_job_execution_duration"], row["total_joblogs"],
+        )  # fmt: skip
+        totals[id_, ""].update(dict(enumerate(numbers)))
+    for id_, flow in reference.workflows.items():
+        if flow.named:
+            totals[str(flow.user), str(id_)][0] = 1
+    return {pair: (row[0], row[1], row[2], row[3]) for pair, row in totals.items() if any(row.values())}
 
 
 def _as_reference(value: bytes | None) -> dict[str, str | None]:

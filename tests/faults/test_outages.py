@@ -56,7 +56,7 @@ def streaming(world) -> Iterator[None]:
     def publish() -> None:
         for first in count(0, 40):
             world.publish(some_events(first, 50))  # every fifth of them once more
-            if ended.wait(0.05):
+            if ended.wait(0.2):  # so often that a batch is always under way
                 return
 
     thread = threading.Thread(target=publish)

@@ -33,7 +33,7 @@ def streaming(world: FaultWorld) -> Iterator[None]:
     def publish() -> None:
         for first in count(0, 40):
             world.publish(some_events(first, 50))
-            if ended.wait(0.05):
+            if ended.wait(0.15):
                 return
 
     thread = threading.Thread(target=publish)

@@ -65,6 +65,17 @@ def test_the_pauses_between_attempts_double_up_to_five_seconds():
     assert pauses(world, writer, 8) == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0], abs=0.051)
 
 
+def test_from_the_second_pause_on_the_loop_need_not_hurry_for_it():
+    world = opened(ScriptedWriter(0, AWAY, AWAY))
+    world.feed(0)
+    busy = []
+    for _ in range(2):
+        world.step(after_s=0.2)  # begins an attempt
+        world.step(after_s=0.0)  # takes note of its failure
+        busy.append(world.lane.is_busy)
+    assert busy == [True, False]
+
+
 def test_after_a_success_the_pauses_begin_anew():
     writer = ScriptedWriter(0, AWAY, AWAY, AWAY)
     world = opened(writer)
