@@ -33,24 +33,24 @@ class Origin(NamedTuple):
 
 
 class Log:
-    """The records played so far, and where the broker put them: in the order of the file within a partition."""
+    """The records played so far."""
 
     def __init__(self) -> None:
         self.records: list[CorpusRecord] = []
-        self._next: Counter[tuple[str, int]] = Counter()
-        self.origins: list[Origin] = []
+        self.counted = 0
+        """How many of them the processors read."""
 
     def add(self, records: Sequence[CorpusRecord]) -> None:
-        for record in records:
-            place = record.topic, partition_of(record.partition_key, PARTITIONS)
-            self.origins.append(Origin(*place, self._next[place]))
-            self._next[place] += 1
         self.records += records
+        self.counted += sum(record.topic in COUNTED_TOPICS for record in records)
 
-    @property
-    def counted(self) -> int:
-        """How many of them the processors read."""
-        return sum(record.topic in COUNTED_TOPICS for record in self.records)
+    def origins(self) -> Iterator[Origin]:
+        """Where the broker put each of them: in the order of the file within a partition."""
+        following: Counter[tuple[str, int]] = Counter()
+        for record in self.records:
+            place = record.topic, partition_of(record.partition_key, PARTITIONS)
+            yield Origin(*place, following[place])
+            following[place] += 1
 
 
 class StackUnderTest:
