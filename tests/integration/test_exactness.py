@@ -75,6 +75,7 @@ class Killer:
         before = self.world.applied()
 
         def progress() -> bool:
+            player.join(0.1)  # to look costs ClickHouse what the processors need to begin again
             self.world.supervise()
             return self.world.applied() > before or not player.is_alive()
 
