@@ -13,21 +13,17 @@ from sandbox.totals import ExpectedTotals
 from tests.backup_world import backup, backup_config
 from tests.eventually import eventually
 from tests.insights import require_insights
-from tests.integration.stack_world import as_json, records_of, running_stack
+from tests.integration.stack_world import as_json, newest, records_of, running_stack
 from tests.integration.test_exactness import SMALL, answers_of
 from tests.operator_world import processor_settings
 from tests.reference import totals_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
-WEEKS_MS = 9 * 7 * 86_400_000
-
 
 def events():
-    """The newest nine weeks of the small corpus: of every kind, malformed ones and repeats; five times fewer parts."""
-    records = records_of(SMALL)
-    newest_ms = max(record.timestamp_ms for record in records)
-    return [record for record in records if record.timestamp_ms > newest_ms - WEEKS_MS]
+    """Nine weeks: of every kind, malformed ones and repeats."""
+    return newest(records_of(SMALL), weeks=9)
 
 
 @pytest.fixture(scope="module")
