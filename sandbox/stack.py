@@ -26,7 +26,7 @@ from sandbox.tokens import create_key_pair
 DATABASE: Final = "analytics"
 PARTITIONS: Final = 2
 START_WITHIN_S: Final = 60.0
-_POLL_S: Final = 0.05
+_POLL_S: Final = 0.2  # to look oftener takes the time of the processors that are waited for
 CONSUMER_GROUP: Final = "analytics-processor"
 
 

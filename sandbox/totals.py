@@ -1,9 +1,11 @@
 """The true totals of a corpus file, and the service's answers beside them."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import grpc
 import msgspec
@@ -13,6 +15,8 @@ from sandbox.errors import UnreadableCorpus
 from sandbox.tokens import call_metadata, sign_token
 
 _TIMEOUT_S = 2.0
+_AT_ONCE: Final = 16
+"""Questions at the same time: the service answers them with few queries; of one caller it takes 64."""
 
 
 class UserTotals(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,17 +81,23 @@ class Asker:
     def ask(self, users: Iterable[str], expected: ExpectedTotals | None = None) -> Answers:
         """Return the totals of users; and those of the expected workflows, once all users are as expected."""
         try:
-            answers = Answers({user: self._user(user) for user in users})
-            if expected is None or not answers.equal_users(expected):
-                return answers
-            workflows = [self._workflow(one.user_id, one.workflow_id) for one in expected.workflows]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                return self._answers(pool, list(users), expected)
         except grpc.RpcError as error:
             return Answers(problem=f"{error.code().name}: {error.details()}")
-        return Answers(answers.users, [totals for totals in workflows if totals is not None])
 
     def close(self) -> None:
         """Close the connection."""
         self._channel.close()
+
+    def _answers(
+        self, pool: ThreadPoolExecutor, users: list[str], expected: ExpectedTotals | None
+    ) -> Answers:
+        answers = Answers(dict(zip(users, pool.map(self._user, users), strict=True)))
+        if expected is None or not answers.equal_users(expected):
+            return answers
+        found = pool.map(lambda one: self._workflow(one.user_id, one.workflow_id), expected.workflows)
+        return Answers(answers.users, [totals for totals in found if totals is not None])
 
     def _user(self, user_id: str) -> UserTotals | None:
         request = analytics_pb2.GetUserAnalyticsRequest(user_id=user_id)

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,9 @@ def _refuse_constant(text: str) -> None:
     raise Malformed("duration_not_a_number" if text in ("NaN", "Infinity", "-Infinity") else "not_json")
 
 
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
 def parse(value: bytes | None) -> Json:
     """The JSON object in a value."""
     if value is None:
@@ -39,7 +43,7 @@ def parse(value: bytes | None) -> Json:
     if value == b"":
         raise Malformed("empty_value")
     try:
-        parsed = json.loads(value.decode("utf-8"), parse_constant=_refuse_constant)
+        parsed = _JSON.decode(value.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Malformed("invalid_utf8") from error
     except RecursionError as error:
@@ -57,9 +61,23 @@ def uuid_of(payload: Json, field: str, name: str) -> UUID:
         raise Malformed(f"missing_{name}")
     if not isinstance(text, str):
         raise Malformed("deep_nesting" if isinstance(text, list) else "wrong_type")
-    if not UUID_TEXT.fullmatch(text) or UUID(text).int == 0:
+    found = _uuid(text)
+    if found is None:
         raise Malformed(f"invalid_{name}")
-    return UUID(text)
+    return found
+
+
+@lru_cache(maxsize=100_000)  # a corpus has few users and workflows, and names them in every record
+def _uuid(text: str) -> UUID | None:
+    """The UUID that a text spells; None: it spells none, or the one of zeros only."""
+    found = UUID(text) if UUID_TEXT.fullmatch(text) else None
+    return found if found and found.int else None
+
+
+@lru_cache(maxsize=10_000)
+def _day_s(text: str) -> int:
+    """Unix time at the beginning of a day."""
+    return (date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()) * 86400
 
 
 def text_of(payload: Json, field: str) -> str:
@@ -89,18 +107,23 @@ def time_ns(text: str) -> int:
         raise Malformed("invalid_time")
     day, hour, minute, second, fraction, sign, off_h, off_m = match.groups()
     try:
-        days = date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()
+        day_s = _day_s(day)
     except ValueError as error:
         raise Malformed("invalid_time") from error
     if int(hour) > 23 or int(minute) > 59 or int(second) > 59 or int(off_h or 0) > 23 or int(off_m or 0) > 59:
         raise Malformed("invalid_time")
     offset_s = (int(off_h or 0) * 3600 + int(off_m or 0) * 60) * (-1 if sign == "-" else 1)
-    seconds = days * 86400 + int(hour) * 3600 + int(minute) * 60 + int(second) - offset_s
+    seconds = day_s + int(hour) * 3600 + int(minute) * 60 + int(second) - offset_s
     return seconds * NS + int((fraction or "").ljust(9, "0"))
 
 
 def utc_day(ns: int) -> str:
-    return datetime.fromtimestamp(ns // NS, UTC).date().isoformat()
+    return _day_text(ns // NS // 86400)
+
+
+@lru_cache(maxsize=10_000)
+def _day_text(day: int) -> str:
+    return datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
 
 
 def duration_of(data: Json) -> int:

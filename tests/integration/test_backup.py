@@ -13,12 +13,17 @@ from sandbox.totals import ExpectedTotals
 from tests.backup_world import backup, backup_config
 from tests.eventually import eventually
 from tests.insights import require_insights
-from tests.integration.stack_world import as_json, records_of, running_stack
+from tests.integration.stack_world import as_json, newest, records_of, running_stack
 from tests.integration.test_exactness import SMALL, answers_of
 from tests.operator_world import processor_settings
 from tests.reference import totals_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+
+def events():
+    """Nine weeks: of every kind, malformed ones and repeats."""
+    return newest(records_of(SMALL), weeks=9)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +71,7 @@ def require_truth(world):
 
 def test_a_backup_in_the_middle_of_a_flood_outlives_the_server(world):
     """Repeats across its border are dropped."""
-    records = records_of(SMALL)
+    records = events()
     with world.playing(records, rate=len(records) / 3):
         eventually(lambda: world.applied() > 0)
         take(world, "first")
@@ -85,7 +90,7 @@ def test_a_backup_in_the_middle_of_a_flood_outlives_the_server(world):
 def test_a_processor_that_runs_through_it_all_does_no_harm(world):
     """It should be stopped; but where somebody forgets it, it starts again, and goes on at the restored checkpoints."""
     take(world, "third")
-    world.play(records_of(SMALL)[:1000])
+    world.play(events()[:300])
     world.await_counted()
     destroy(world)
     restore(world, "third")

@@ -14,7 +14,7 @@ from sandbox.records import CorpusRecord
 from sandbox.totals import ExpectedTotals, read_expected
 from tests.eventually import eventually
 from tests.insights import require_insights
-from tests.integration.stack_world import StackUnderTest, as_json, records_of, running_stack
+from tests.integration.stack_world import StackUnderTest, as_json, newest, records_of, running_stack
 from tests.integration.truth import answers_of, expected_of, require_truth
 from tests.reference import totals_of
 
@@ -75,6 +75,7 @@ class Killer:
         before = self.world.applied()
 
         def progress() -> bool:
+            player.join(0.1)  # to look costs ClickHouse what the processors need to begin again
             self.world.supervise()
             return self.world.applied() > before or not player.is_alive()
 
@@ -86,8 +87,8 @@ class Killer:
 
 
 def test_repeats_across_a_restart(tmp_path):
-    """What was counted before a graceful stop is recognised after it."""
-    records = records_of(SMALL)
+    """What was counted before a graceful stop is recognised after it, of each topic: nine weeks have all of them."""
+    records = newest(records_of(SMALL), weeks=9)
     half = len(records) // 2
     with running_stack(tmp_path / "run") as world:
         world.play(records[:half])

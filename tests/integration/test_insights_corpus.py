@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import grpc
@@ -22,7 +23,7 @@ STATES = {"active": 1, "terminated": 2, "deleted": 3}
 
 
 class Corpus:
-    """A stack that has counted a corpus, and what is true of it."""
+    """A stack that has counted a corpus, and what is true of it. Nothing changes any more: it is asked once."""
 
     def __init__(self, running, played):
         self._running, self.played = running, played
@@ -33,6 +34,7 @@ class Corpus:
         self.workflows = {user: [] for user in self.users}
         for workflow in expected["workflows"]:
             self.workflows[workflow["user_id"]].append(workflow)
+        self.summary, self.rows = cache(self._summary), cache(self._rows)
 
     def close(self):
         self._channel.close()
@@ -51,7 +53,7 @@ class Corpus:
         token = sign_token(Path(self._running.running.keys.private), request.user_id, now=datetime.now(UTC))
         return getattr(self._stub, method)(request, metadata=call_metadata(token), timeout=30)
 
-    def summary(self, user):
+    def _summary(self, user):
         return self.ask("GetAnalyticsSummary", pb.GetAnalyticsSummaryRequest(user_id=user)).summary
 
     def days(self, user):
@@ -59,7 +61,7 @@ class Corpus:
         (series,) = self.ask("QueryTimeSeries", request).series
         return {bucket.label: bucket.numbers for bucket in series.buckets}
 
-    def rows(self, user):
+    def _rows(self, user):
         rows, token = {}, ""
         while True:
             request = pb.ListWorkflowAnalyticsRequest(user_id=user, page_size=100, page_token=token)
