@@ -28,6 +28,7 @@ _COPY_LINEAGE = """
 INSERT INTO `{to}`.lineage SELECT * FROM `{live}`.lineage
 SETTINGS insert_deduplication_token = 'the lineage of the live database'
 """
+_COPY_PROOF = "INSERT INTO `{to}`.selftests SELECT * FROM `{live}`.selftests"
 _COUNT_IMPORTS = "SELECT count() FROM imports"
 _COUNT_LINEAGE = "SELECT count() FROM lineage"
 _SAME_LINEAGE = """
@@ -89,15 +90,18 @@ def obstacles(
 
 
 def prepare(settings: ProcessorSettings) -> ProcessorSettings:
-    """Make the second database, told the lineage of the live one; return its settings. Harmless to do again."""
+    """Make the second database, told the lineage of the live one; return its settings. Harmless to do again.
+
+    It is on the same server, so what was proved of that for the live one, under the same version, is not proved again.
+    """
     rebuilt = rebuild_settings(settings)
     migrate(rebuilt)
     connection = Connection(rebuilt, timeout_s=_TIMEOUT_S)
     try:
         if connection.query(_COUNT_LINEAGE) == [(0,)]:
-            connection.query(
-                _COPY_LINEAGE.format(live=settings.clickhouse_database, to=rebuilt.clickhouse_database)
-            )
+            names = {"live": settings.clickhouse_database, "to": rebuilt.clickhouse_database}
+            for sql in (_COPY_PROOF, _COPY_LINEAGE):
+                connection.query(sql.format(**names))
     finally:
         connection.close()
     return rebuilt

@@ -74,7 +74,8 @@ def _turn(path: str) -> int:
 
 _shared_servers: list[LocalClickHouse] = []
 _OF_TESTS = """
-SELECT name FROM system.databases WHERE lower(name) NOT IN ('default', 'system', 'information_schema')
+SELECT name FROM system.databases
+WHERE lower(name) NOT IN ('default', 'system', 'information_schema') AND NOT startsWith(name, 'kept_')
 """
 
 

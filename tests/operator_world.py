@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,12 +21,14 @@ from processor.settings import ProcessorSettings
 from processor.shard_pools import ShardPools
 from processor.shard_stores import ShardStores
 from processor.topics import Topic
+from tests.copied_database import copy_of
 from tests.processor_world import (
     HORIZON_MS,
     NOW_MS,
     FakeRecord,
     as_value,
     finished_job,
+    fresh_database,
     gathered_of,
     log_line,
     pools,
@@ -126,6 +129,22 @@ class Counted:
         """What the processors find by themselves."""
         with open_stored(self.settings, timeout_s=30) as stored:
             return sketch(stored, self.settings)
+
+
+@contextmanager
+def counted_copy(address: str) -> Iterator[Counted]:
+    """As `counted`, in a database of its own on the server at an address, where the events are counted only once."""
+    settings, topics = _counted_on(address)
+    copy = copy_of(settings)
+    with pools(copy) as (plain, columns):
+        yield Counted(copy, plain, columns, topics=dict(topics))
+
+
+@cache
+def _counted_on(address: str) -> tuple[Settings, dict[str, Topic]]:
+    settings = fresh_database(address, "kept")
+    with counted(settings) as world:
+        return settings, world.topics
 
 
 @contextmanager

@@ -182,9 +182,12 @@ def some_partition(topic: str = "analytics") -> Partition:
     return Partition(topic, 0, uuid4())
 
 
-def fresh_database(address: str) -> Settings:
-    """Settings for a fresh, migrated database, for a whole module of tests with partitions of their own."""
-    settings = local_settings(address, f"test_{uuid4().hex[:12]}")
+def fresh_database(address: str, kind: str = "test") -> Settings:
+    """Settings for a fresh, migrated database, for a whole module of tests with partitions of their own.
+
+    It lives as long as the module; of kind "kept", as long as the server.
+    """
+    settings = local_settings(address, f"{kind}_{uuid4().hex[:12]}")
     migrate(settings)
     return settings
 

@@ -8,8 +8,8 @@ import pytest
 from processor.audit.finding import Harm
 from processor.gaps import Gap, note_gap
 from processor.model import Partition
-from tests.operator_world import add, counted
-from tests.processor_world import NOW_MS, finished_job, fresh_database, log_line, some_id, some_partition
+from tests.operator_world import add, counted_copy
+from tests.processor_world import NOW_MS, finished_job, log_line, some_id, some_partition
 
 pytestmark = pytest.mark.integration
 
@@ -19,7 +19,7 @@ DAYS_15 = 15 * 86_400_000
 
 @pytest.fixture
 def world(clickhouse):
-    with counted(fresh_database(clickhouse.address)) as world:
+    with counted_copy(clickhouse.address) as world:
         yield world
 
 
@@ -44,7 +44,7 @@ def test_nothing_is_found_where_nothing_is_wrong(world):
 
 
 def test_nothing_is_found_in_an_empty_database(clickhouse):
-    with counted(fresh_database(clickhouse.address)) as world:
+    with counted_copy(clickhouse.address) as world:
         for table in ("analytics", "event_keys", "log_runs", "workflows"):
             world.query(f"TRUNCATE TABLE {table}")
         assert found(world.audit()) == found(world.sketch()) == []

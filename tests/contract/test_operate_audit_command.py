@@ -7,15 +7,14 @@ from structlog.testing import capture_logs
 from processor.audit.background import BackgroundAudit
 from processor.operate.audit import run_audit
 from tests.eventually import eventually
-from tests.operator_world import add, counted
-from tests.processor_world import fresh_database
+from tests.operator_world import add, counted_copy
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 def world(clickhouse):
-    with counted(fresh_database(clickhouse.address)) as world:
+    with counted_copy(clickhouse.address) as world:
         yield world
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from processor.audit.finding import Harm
 from tests.contract.test_operate_audit import DAYS_15, NIL, add, add_checkpoint_row, add_everywhere, found
-from tests.operator_world import counted
-from tests.processor_world import NOW_MS, finished_job, fresh_database, some_id, step
+from tests.operator_world import counted_copy
+from tests.processor_world import NOW_MS, finished_job, some_id, step
 
 pytestmark = pytest.mark.integration
 
@@ -14,7 +14,7 @@ TOTALS_AND_USERS = [("totals", Harm.WRONG), ("users", Harm.WRONG)]
 
 @pytest.fixture
 def world(clickhouse):
-    with counted(fresh_database(clickhouse.address)) as world:
+    with counted_copy(clickhouse.address) as world:
         yield world
 
 

@@ -24,8 +24,8 @@ from processor.restoring import drop, make_ready, names_of, put_in_place, stagin
 from sandbox.clickhouse import LocalClickHouse
 from tests.backup_world import backup, backup_config
 from tests.eventually import eventually
-from tests.operator_world import Counted, counted, dump
-from tests.processor_world import finished_job, fresh_database, log_line, pools
+from tests.operator_world import Counted, counted_copy, dump
+from tests.processor_world import finished_job, log_line, pools
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def world(server):
-    with counted(fresh_database(server.address)) as world:
+    with counted_copy(server.address) as world:
         yield world
 
 

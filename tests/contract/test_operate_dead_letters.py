@@ -94,6 +94,7 @@ class Parking:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     with running_stack(tmp_path_factory.mktemp("stack") / "run") as stack:
+        stack.stack.service.stop()  # nobody asks it here, and it asks ClickHouse all the time
         yield Parking(stack)
 
 

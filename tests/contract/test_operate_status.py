@@ -3,8 +3,7 @@
 import pytest
 
 from processor.operate.status import run_status
-from tests.operator_world import counted, processor_settings, told
-from tests.processor_world import fresh_database
+from tests.operator_world import counted_copy, processor_settings, told
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +24,7 @@ def status(capsys, settings):
 
 @pytest.fixture
 def world(clickhouse):
-    with counted(fresh_database(clickhouse.address)) as world:
+    with counted_copy(clickhouse.address) as world:
         yield world
 
 

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from sandbox.ports import free_port
 from sandbox.processes import ChildProcess
@@ -33,21 +36,44 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(wheel, tmp_path_factory):
-    """A virtual environment that has the wheel, and what it says that it needs."""
+    """A virtual environment that has the wheel, and what it says that it needs: linked, as we have it, and nothing else."""
     folder = tmp_path_factory.mktemp("fresh")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        folder / "bin" / "python",
-        "install",
-        *PIP,
-        "--no-compile",
-    ]
-    subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", f"{wheel}[import]"], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", *PIP]
+    subprocess.run([*pip, "--no-compile", "--no-deps", wheel], env=without_source(), check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (ours,) = metadata.distributions(name="chronoverse-analytics", path=[str(site)])
+    for one in needed(ours, {"import"}):
+        link(one, site)
     return folder
+
+
+def needed(program, extras):
+    """The distributions that one says that it needs, and those that they need; each in a version that is allowed."""
+    found, todo = {}, list(requirements(program, extras))
+    while todo:
+        one = todo.pop()
+        has = metadata.distribution(one.name)
+        assert one.specifier.contains(has.version, prereleases=True), one
+        key = canonicalize_name(one.name), frozenset(one.extras)
+        if key not in found:
+            found[key] = has
+            todo += requirements(has, one.extras)
+    return {name: has for (name, _), has in found.items()}.values()
+
+
+def requirements(program, extras):
+    for one in map(Requirement, program.requires or ()):
+        if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            yield one
+
+
+def link(program, site):
+    files = [file for file in program.files if file.parts[0] != ".."]  # that would be a script
+    for folder in {file.parent for file in files}:
+        (site / folder).mkdir(parents=True, exist_ok=True)
+    for file in files:
+        os.symlink(file.locate(), f"{site}/{file}")  # noqa: PTH211 -- there are thousands
 
 
 @pytest.fixture(scope="module")
