@@ -9,6 +9,8 @@ TEST_WORKERS ?= 3 # more than two cores: tests on engines wait for a good part o
 BESIDE_EACH_OTHER = --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder # a file shares what it starts; tests/conftest.py orders
 # Where it is set (many images do), each of the four hundred programs that the tests start compiles all our modules again.
 export PYTHONDONTWRITEBYTECODE :=
+# numpy's other threads spin, and nobody multiplies matrices.
+export OPENBLAS_NUM_THREADS := 1
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # uv takes a fifth of pip's time. What only pip's own settings tell, such as another index, it does not know.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[$(EXTRAS)]' || $(PIP) --editable '.[$(EXTRAS)]'

@@ -4,6 +4,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -12,6 +13,7 @@ from uuid import UUID, uuid4
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
+from analytics.errors import AnalyticsError
 from analytics.store.migrate import migrate
 from analytics.store.pool import Connection
 from sandbox.broker import TOPICS, create_topics
@@ -19,6 +21,7 @@ from sandbox.clickhouse import LocalClickHouse, local_settings
 from sandbox.kafka import LocalKafka
 from sandbox.processes import ChildProcess
 from sandbox.server import LocalProgram
+from tests import databases
 from tests.eventually import eventually
 from tests.faults.log import Event, Log, Totals, true_totals
 from tests.insights import RESOLUTIONS, require_durations, require_insights, stored_durations
@@ -127,6 +130,8 @@ class FaultWorld:
             if worker.runs:
                 worker.resume()
                 worker.kill()
+        with suppress(AnalyticsError):  # of a server that the test has left dead
+            databases.drop(self.clickhouse, [self.settings.clickhouse_database])
 
     # --- processors ---
 
