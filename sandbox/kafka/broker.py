@@ -44,8 +44,7 @@ _SETTINGS: Final[Mapping[str, object]] = MappingProxyType(
         "log.cleaner.dedupe.buffer.size": 2_097_152,
         "log.segment.delete.delay.ms": 1_000,
         "broker.session.timeout.ms": 2_000,
-        "broker.heartbeat.interval.ms": 500,
-        "metadata.max.idle.interval.ms": 0,  # or it writes twice a second that nothing has happened
+        "broker.heartbeat.interval.ms": 200,
     }
 )
 _LOG4J: Final = """status=error

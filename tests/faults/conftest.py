@@ -19,6 +19,7 @@ MakeWorld = Callable[..., FaultWorld]
 NEVER_STOPPED = {
     "broker.heartbeat.interval.ms": 2_000,
     "broker.session.timeout.ms": 9_000,
+    "metadata.max.idle.interval.ms": 0,
 }
 """Of a broker that need not notice soon that it was killed: with nothing to do it takes less CPU."""
 
