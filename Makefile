@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 KAFKA := .tools/kafka
 TEST_WORKERS ?= 3 # more than two cores: tests on engines wait for a good part of their time
 BESIDE_EACH_OTHER = --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder # a file shares what it starts; tests/conftest.py orders
-# Where it is set (many images do), each of the four hundred programs that the tests start compiles all our modules again.
+# Where it is set (many images do), each program that a test starts compiles all our modules again.
 export PYTHONDONTWRITEBYTECODE :=
 # numpy's other threads spin, and nobody multiplies matrices.
 export OPENBLAS_NUM_THREADS := 1

@@ -46,9 +46,8 @@ class Opener:
         self._grace_s, self._clock = grace_s, clock
         self._seen: dict[tuple[str, int, int, int], float] = {}  # when a growth was seen first
         self._fenced: set[tuple[str, int, int, int]] = set()  # growths whose partitions we have found frozen
-        self._awaited: dict[
-            UUID, list[UUID]
-        ] = {}  # others that a partition waits for: asked for with its own checkpoint
+        # Others that a partition waits for: asked for with its own checkpoint.
+        self._awaited: dict[UUID, list[UUID]] = {}
 
     def open(self, topic: str, number: int) -> PartitionWriter:
         """Read, or begin, the checkpoint of a partition. Raises Held and other Retryables, and Stop. For any thread."""
@@ -88,12 +87,16 @@ class Opener:
         """Return the partitions that have not reached the barrier of the last growth."""
         return self._behind({one.partition_id: one.barrier for one in lineage.generations[-1].inherited})
 
-    def _behind(self, offsets: Mapping[UUID, int]) -> set[UUID]:
-        """Return the partitions that are not applied up to these offsets yet."""
-        asked = {id_: offset for id_, offset in offsets.items() if offset > 0}
-        applied = self._stores.ledger.checkpoints(list(asked)) if asked else {}
+    def _behind(
+        self, offsets: Mapping[UUID, int], known: Mapping[UUID, Checkpoint] | None = None
+    ) -> set[UUID]:
+        """Return the partitions that are not applied up to these offsets yet. `known`: what need not be asked for."""
+        needed = {id_: offset for id_, offset in offsets.items() if offset > 0}
+        applied = dict(known or {})
+        if asked := needed.keys() - applied.keys():
+            applied |= self._stores.ledger.checkpoints(list(asked))
         return {
-            id_ for id_, offset in asked.items() if id_ not in applied or applied[id_].next_offset < offset
+            id_ for id_, offset in needed.items() if id_ not in applied or applied[id_].next_offset < offset
         }
 
     def _open_grown(self, lineage: Lineage, partitions: int, number: int) -> PartitionWriter:
@@ -116,9 +119,7 @@ class Opener:
     def _require_evidence(self, writer: PartitionWriter, applied: Mapping[UUID, Checkpoint]) -> None:
         """Raise Held until all records that come before those of this segment are applied. `applied`: as far as known."""
         evidence = dict(writer.segment.evidence)
-        known = evidence.keys() & applied.keys()
-        behind = {one for one in known if applied[one].next_offset < evidence[one]}
-        behind = behind or self._behind({one: evidence[one] for one in evidence.keys() - known})
+        behind = self._behind(evidence, applied)
         self._awaited[writer.partition.id] = list(evidence) if behind else []
         if behind:
             raise Held(

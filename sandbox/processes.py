@@ -23,13 +23,17 @@ class Process(Protocol):
     """What is asked of a process that was started: a part of `subprocess.Popen`."""
 
     @property
-    def pid(self) -> int: ...  # noqa: D102
+    def pid(self) -> int:
+        """Its id, also after the end."""
 
-    def poll(self) -> int | None: ...  # noqa: D102
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal; None while it runs."""
 
-    def wait(self, timeout: float | None = None) -> int: ...  # noqa: D102
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code; raise subprocess.TimeoutExpired after so many seconds."""
 
-    def send_signal(self, sig: int) -> None: ...  # noqa: D102
+    def send_signal(self, sig: int) -> None:
+        """Send a signal; nothing happens when it has ended."""
 
 
 def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":

@@ -22,7 +22,7 @@ from sandbox.partitioner import partition_of
 from sandbox.play import play_records
 from sandbox.processes import ChildProcess
 from sandbox.records import CorpusRecord
-from tests import forked
+from tests import databases, forked
 from tests.eventually import eventually
 from tests.go_service import GoService
 from tests.postgres import PASSWORD, USER, LocalPostgres
@@ -32,11 +32,6 @@ GROUPS = {"analytics": "analytics-processor", "job_logs": "joblogs-processor"}
 COUNTED = ("analytics", "workflows", "job_logs")
 
 Place = tuple[str, int]
-
-_NOTE_SELFTEST = """
-INSERT INTO selftests (server_version, schema_version, passed_at)
-SELECT version(), max(version), now64(3) FROM schema_migrations
-"""
 
 
 class Migration:
@@ -62,7 +57,7 @@ class Migration:
         self.log: defaultdict[Place, list[CorpusRecord]] = defaultdict(list)
         self.last: subprocess.CompletedProcess[str] | None = None
         self.deaths: dict[str, subprocess.CompletedProcess[str]] = {}
-        self.query(_NOTE_SELFTEST)  # proved by other tests; here it would cost a second
+        databases.note_selftest(self.settings)
 
     def close(self) -> None:
         self.tables.close()

@@ -13,14 +13,11 @@ from processor.settings import ProcessorSettings
 from processor.shard_pools import Pools, ShardPools
 from sandbox.clickhouse import LocalClickHouse, local_settings
 from sandbox.ports import LOCALHOST, free_ports
+from tests import databases
 from tests.backup_world import backup_config
 from tests.operator_world import processor_settings
 
 _DATABASES: Final = 60
-_NOTE_SELFTEST: Final = """
-INSERT INTO selftests (server_version, schema_version, passed_at)
-SELECT version(), max(version), now64(3) FROM schema_migrations
-"""
 
 
 class Sharded:
@@ -55,7 +52,7 @@ class Sharded:
     def spare_proof(self, step: str) -> None:
         """Told each step: the guards of the second server are proved in another test; that takes a second."""
         if step == "proving it":
-            self.query(_NOTE_SELFTEST, on_second=True)
+            databases.note_selftest(self.of_second)
 
     def query(
         self, sql: str, parameters: Any = None, *, on_second: bool = False, database: str | None = None

@@ -42,11 +42,6 @@ SELECT workflow_id, sum(checkpoint_rows), sum(offset_delta), max(next_offset)
 FROM analytics WHERE resolution = 'checkpoint' GROUP BY workflow_id
 """
 
-_NOTE_SELFTEST = """
-INSERT INTO selftests (server_version, schema_version, passed_at)
-SELECT version(), max(version), now64(3) FROM schema_migrations
-"""
-
 
 class Worker(LocalProgram):
     """A processor. `crash`: faults of its next starts, as tests.faults.crashing reads them; empty: production's entry."""
@@ -117,7 +112,7 @@ class FaultWorld:
         directory.mkdir(parents=True, exist_ok=True)
         recreate_topics(self.admin, kafka.address, partitions)
         migrate(self.settings, deduplication_window=window)
-        self.query(_NOTE_SELFTEST)  # proved by other tests; here it would cost a second
+        databases.note_selftest(self.settings)
         self.log = Log(kafka.address)
 
     def __enter__(self) -> Self:

@@ -18,16 +18,12 @@ from sandbox.play import play_records
 from sandbox.records import CorpusRecord, read_corpus
 from sandbox.stack import PARTITIONS, Stack, StackOptions
 from sandbox.totals import Answers, Asker, ExpectedTotals
+from tests import databases
 from tests.eventually import eventually
 from tests.topic_reader import read_topic
 
 COUNT_WITHIN_S = 240.0
 WEEK_MS = 7 * 86_400_000
-
-_NOTE_SELFTEST = """
-INSERT INTO selftests (server_version, schema_version, passed_at)
-SELECT version(), max(version), now64(3) FROM schema_migrations
-"""
 
 
 class Origin(NamedTuple):
@@ -137,9 +133,7 @@ class ProvedStack(Stack):
 
     def _migrate(self) -> None:
         super()._migrate()
-        connection = Connection(self.settings(), timeout_s=30)
-        connection.query(_NOTE_SELFTEST)
-        connection.close()
+        databases.note_selftest(self.settings())
 
 
 @contextmanager
