@@ -163,4 +163,5 @@ def _environment(clickhouse: LocalClickHouse, setting: Setting) -> dict[str, str
         "KAFKA_TLS_ENABLED": "false",
         "KAFKA_SESSION_TIMEOUT": "2s",  # the broker waits half of it at every join
         "KAFKA_HEARTBEAT_INTERVAL": "500ms",
+        "KAFKA_FETCH_MAX_WAIT": "20ms",
     }

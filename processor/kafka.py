@@ -1,5 +1,6 @@
 """Settings of the Kafka clients, and why each of them."""
 
+import math
 from typing import Any, Final
 
 from processor.settings import ProcessorSettings
@@ -18,7 +19,7 @@ def consumer_config(settings: ProcessorSettings) -> dict[str, Any]:
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",  # a log that lost records is a person's business
         "fetch.queue.backoff.ms": 5,  # the default of 1000 stalls a consumer that is slower than the fetch
-        "fetch.wait.max.ms": 20,
+        "fetch.wait.max.ms": math.ceil(settings.kafka_fetch_max_wait * 1000),
         "queued.max.messages.kbytes": 16_384,  # of memory, in all
         "fetch.message.max.bytes": 4 << 20,
         "max.poll.interval.ms": 300_000,  # longer than any time in which this program does not poll

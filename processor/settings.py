@@ -30,6 +30,7 @@ class ProcessorSettings(Settings):
     kafka_tls_key_file: Path | None = None
     kafka_session_timeout: GoDuration = 45.0
     kafka_heartbeat_interval: GoDuration = 3.0
+    kafka_fetch_max_wait: Annotated[GoDuration, Field(le=10)] = 0.1
     kafka_assignment_strategy: AssignmentStrategy = "cooperative-sticky"
 
     processor_max_batch_records: Annotated[int, Field(ge=1_000, le=MOST_BATCH_RECORDS)] = 200_000

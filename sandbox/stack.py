@@ -185,6 +185,7 @@ class Stack:
             "KAFKA_TLS_ENABLED": "false",
             "KAFKA_SESSION_TIMEOUT": "2s",  # the broker waits half of it at every join
             "KAFKA_HEARTBEAT_INTERVAL": "500ms",
+            "KAFKA_FETCH_MAX_WAIT": "20ms",  # the broker answers no sooner, whatever comes meanwhile
             "AUTH_ENABLED": "true",
             "AUTH_PUBLIC_KEY_PATH": str(self.directory.public_key),
         }
