@@ -27,7 +27,9 @@ class AnalyticsError(Exception):
 
 
 class Retryable(AnalyticsError):
-    """The same call may succeed later."""
+    """The same call may succeed later: after `retry_after_s` at the soonest, as far as that is known."""
+
+    retry_after_s: float = 0.0
 
 
 class StoreUnavailable(Retryable):

@@ -51,7 +51,7 @@ class Lane:
         self._in_hand: Decoded | None = None  # being applied, or to be tried again
         self._task: Future[PartitionWriter] | Future[None] | None = None
         self._not_before = self._started_at = self._rested_at = 0.0
-        self._pause_s = _FIRST_PAUSE_S
+        self._pause_s, self._waits_s = _FIRST_PAUSE_S, 0.0
         self._trust_gap_at = -1
         self._paused = False
         self._gathering_since = 0.0
@@ -71,7 +71,7 @@ class Lane:
     @property
     def is_busy(self) -> bool:
         """Whether something is, or will soon be, done for this lane; what has failed again and waits is not that."""
-        if self._task is None and self._pause_s > 2 * _FIRST_PAUSE_S:
+        if self._task is None and self._waits_s > _FIRST_PAUSE_S:
             return False
         return self.state == "opening" or self._in_hand is not None or self._has_gathered
 
@@ -201,7 +201,7 @@ class Lane:
         except Stop as error:
             self.halt(str(error))
         else:
-            self._pause_s = _FIRST_PAUSE_S
+            self._pause_s, self._waits_s = _FIRST_PAUSE_S, 0.0
             self._in_hand = None
             if result is not None:
                 self._begin(result)
@@ -224,14 +224,15 @@ class Lane:
 
     def _try_again(self, error: Retryable, now: float) -> None:
         metrics.RETRIES.labels(self.partition.topic).inc()
+        pause_s = max(self._pause_s, min(error.retry_after_s, _LONGEST_PAUSE_S))
         _log.warning(
             "will_try_again",
             partition=str(self.partition),
-            in_s=self._pause_s,
+            in_s=pause_s,
             error=str(error),
             **self._trace_ids,
         )
-        self._not_before = now + self._pause_s
+        self._not_before, self._waits_s = now + pause_s, pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     def _trusts_gap(self, found: int, expected: int) -> bool:

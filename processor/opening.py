@@ -24,7 +24,9 @@ _log = structlog.get_logger(__name__)
 
 
 class Held(Retryable):
-    """A partition has to wait, because its topic has grown."""
+    """A partition has to wait, because its topic has grown: for others, which takes them a batch or more."""
+
+    retry_after_s = 0.5
 
 
 class Opener:
@@ -135,7 +137,9 @@ class Opener:
             self._fenced.add(key)
         wait_s = seen_at + self._grace_s - self._clock()
         if wait_s > 0:
-            raise Held(f"{_why(lineage, partitions)} {wait_s:.0f} s more")
+            held = Held(f"{_why(lineage, partitions)} {wait_s:.0f} s more")
+            held.retry_after_s = wait_s
+            raise held
         # Asked again: what is stored for good follows from what is there now.
         grown = lineage.grown(partitions, self._inherited(lineage, partitions, self._freeze(lineage)))
         store_generation(self._stores.plain, grown)

@@ -65,6 +65,17 @@ def test_the_pauses_between_attempts_double_up_to_five_seconds():
     assert pauses(world, writer, 8) == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0], abs=0.051)
 
 
+@pytest.mark.parametrize(("told_s", "pauses_s"), [(0.3, [0.3, 0.3, 0.4]), (600.0, [5.0, 5.0, 5.0])])
+def test_who_is_told_when_to_come_back_comes_no_sooner_but_asks_every_five_seconds(told_s, pauses_s):
+    held = StoreUnavailable("wait")
+    held.retry_after_s = told_s
+    writer = ScriptedWriter(0, *[held] * 3)
+    world = opened(writer)
+    world.feed(0)
+    world.step()
+    assert pauses(world, writer, 3) == pytest.approx(pauses_s, abs=0.051)
+
+
 def test_from_the_second_pause_on_the_loop_need_not_hurry_for_it():
     world = opened(ScriptedWriter(0, AWAY, AWAY))
     world.feed(0)
