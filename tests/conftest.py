@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from analytics.settings import Settings
 from sandbox import processes
 from sandbox.broker import LocalBroker
-from sandbox.clickhouse import LocalClickHouse, local_settings
+from sandbox.clickhouse import LocalClickHouse
 from sandbox.processes import Process, spawn
 from tests import databases, forked
 
@@ -107,10 +107,9 @@ def own_broker(tmp_path: Path) -> Iterator[LocalBroker]:
 @pytest.fixture
 def database(clickhouse: LocalClickHouse) -> Iterator[Settings]:
     """Settings for a fresh, migrated database on the shared server."""
-    from analytics.store.migrate import migrate
+    from tests.copied_database import migrated
 
-    settings = local_settings(clickhouse.address, f"test_{uuid.uuid4().hex[:12]}")
-    migrate(settings)
+    settings = migrated(clickhouse.address, f"test_{uuid.uuid4().hex[:12]}")
     yield settings
     databases.drop(clickhouse, [settings.clickhouse_database])
 

@@ -7,12 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 from analytics.settings import Settings
-from analytics.store.migrate import migrate
 from analytics.store.pool import Pool
 from processor.decode.events import Decoded
 from processor.decode.gather import Gathering
 from processor.model import Partition
-from sandbox.clickhouse import local_settings
+from tests.copied_database import migrated
 
 NOW_MS = 1_772_359_200_000
 NOW = "2026-03-01T10:00:00Z"
@@ -187,9 +186,7 @@ def fresh_database(address: str, kind: str = "test") -> Settings:
 
     It lives as long as the module; of kind "kept", as long as the server.
     """
-    settings = local_settings(address, f"{kind}_{uuid4().hex[:12]}")
-    migrate(settings)
-    return settings
+    return migrated(address, f"{kind}_{uuid4().hex[:12]}")
 
 
 @contextmanager

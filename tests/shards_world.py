@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from analytics.store.migrate import migrate
 from analytics.store.pool import Connection, Pool
 from analytics.store.shards import Shard, whole_of
 from processor.operate.adding_shard import AddingShard, clusters_xml
@@ -15,6 +14,7 @@ from sandbox.clickhouse import LocalClickHouse, local_settings
 from sandbox.ports import LOCALHOST, free_ports
 from tests import databases
 from tests.backup_world import backup_config
+from tests.copied_database import migrated
 from tests.operator_world import processor_settings
 
 _DATABASES: Final = 60
@@ -29,7 +29,7 @@ class Sharded:
         self.of_second = self.settings.model_copy(update={"clickhouse_hosts": (second,)})
         self.whole = whole_of(name)
         self._home = connect(self.settings)
-        migrate(self.settings)
+        migrated(home, name)
 
     @contextmanager
     def opened(self) -> Iterator[ShardPools]:

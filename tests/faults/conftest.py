@@ -49,7 +49,7 @@ def own_clickhouse(tmp_path: Path) -> Iterator[LocalClickHouse]:
 
 @pytest.fixture
 def make_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeWorld]:
-    """Builds worlds, which end with the test: `make_world(kafka=…, clickhouse=…, partitions=2, window=100_000)`."""
+    """Builds worlds, which end with the test; see FaultWorld for what may be said of them."""
     with ExitStack() as worlds:
 
         def make(
@@ -67,7 +67,7 @@ def make_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeW
 
 @pytest.fixture
 def world(make_world: MakeWorld) -> FaultWorld:
-    """Fresh topics of two partitions, a fresh database, and no processor yet."""
+    """Fresh topics (two partitions of `analytics`), a fresh database, and no processor yet."""
     return make_world()
 
 

@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import Message, Producer
@@ -111,6 +111,11 @@ def some_events(first: int, count: int) -> list[Event]:
     return events
 
 
+def place_of(event: Event, partitions: Mapping[str, int]) -> int:
+    """The partition of an event, where topics have so many of them."""
+    return partition_of(event.key, partitions[event.topic]) if event.partition is None else event.partition
+
+
 class Log:
     """Everything published, in order. Repeats of an event under one key are in the order in which they were sent."""
 
@@ -118,7 +123,7 @@ class Log:
         self._bootstrap = bootstrap
         self.events: list[Event] = []
 
-    def publish(self, events: Iterable[Event], partitions: int) -> None:
+    def publish(self, events: Iterable[Event], partitions: Mapping[str, int]) -> None:
         """Return when the broker has all of them."""
         failures: list[str] = []
 
@@ -132,7 +137,7 @@ class Log:
             "bootstrap.servers": self._bootstrap, "linger.ms": 5, "message.max.bytes": 10 << 20, "log_level": 0,
         })  # fmt: skip
         for one in sent:
-            number = partition_of(one.key, partitions) if one.partition is None else one.partition
+            number = place_of(one, partitions)
             place = one.topic, _bytes(one.value), one.key.encode(), number
             producer.produce(*place, delivered, timestamp=one.time_ms, headers=list(one.headers))
             producer.poll(0)

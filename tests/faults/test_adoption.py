@@ -24,8 +24,8 @@ def world(make_world):
     world.require_exact()
     await_noted(world)
     worker.stop()
-    recreate_topics(world.admin, world.kafka.address, 3, COUNTED)
-    world.partitions = 3
+    world.partitions |= dict.fromkeys(COUNTED, 3)
+    recreate_topics(world.admin, world.kafka.address, dict.fromkeys(COUNTED, 3))
     return world
 
 
@@ -72,7 +72,7 @@ def test_records_of_the_former_log_that_nobody_counted_are_not_lost_without_a_wo
     world.query(
         "INSERT INTO progress SELECT * REPLACE (end_offset + 3 AS end_offset, now64(3) AS updated_at) FROM progress FINAL"
     )
-    recreate_topics(world.admin, world.kafka.address, 2, ["analytics"])
+    recreate_topics(world.admin, world.kafka.address, {"analytics": 2})
     refused = Operator(world).run("adopt")
     assert (refused.returncode, "6 records of analytics were not counted" in refused.stderr) == (65, True)
     assert Operator(world).run("adopt", "--lose-uncounted").returncode == 0

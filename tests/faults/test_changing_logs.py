@@ -9,10 +9,9 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from sandbox.broker import create_topics
 from sandbox.kafka import LocalKafka
-from sandbox.partitioner import partition_of
 from tests import forked
 from tests.eventually import eventually
-from tests.faults.log import jobs, some_events
+from tests.faults.log import jobs, place_of, some_events
 from tests.faults.world import COUNTED, recreate_topics
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -32,7 +31,7 @@ def places(world):
     """Where each event lies: topic, partition, offset."""
     lie_at = Counter()
     for event in world.log.events:
-        number = partition_of(event.key, world.partitions) if event.partition is None else event.partition
+        number = place_of(event, world.partitions)
         yield event.topic, number, lie_at[event.topic, number]
         lie_at[event.topic, number] += 1
 
@@ -60,7 +59,7 @@ def await_logged(worker, *words):
 
 @pytest.fixture
 def world(make_world, request):
-    """With two partitions a topic unless the test says otherwise."""
+    """With two partitions of `analytics` unless the test says otherwise."""
     return make_world(partitions=getattr(request, "param", 2))
 
 
@@ -71,7 +70,7 @@ def test_records_that_are_counted_are_deleted(world):
     world.await_applied(world.ends().total())
     for first in (100, 200):
         for topic in COUNTED:
-            for number in (0, 1):
+            for number in range(world.partitions[topic]):
                 delete_records(world, topic, number)
         world.publish(some_events(first - 50, 100))
         world.await_applied(world.ends().total())
@@ -175,8 +174,8 @@ def test_a_topic_is_created_anew_under_a_processor(world, count, why):
     worker = world.start()
     world.publish(jobs(0, 200))
     world.await_applied(200)
-    recreate_topics(world.admin, world.kafka.address, 2, ["analytics"])
-    world.log.publish(jobs(1_000, count), 2)
+    recreate_topics(world.admin, world.kafka.address, {"analytics": 2})
+    world.log.publish(jobs(1_000, count), world.partitions)
     await_logged(
         worker, "partition_halted", "topic=analytics", why
     )  # before the watch over the topics ends it
@@ -190,8 +189,8 @@ def test_a_topic_is_created_anew_while_no_processor_runs(world):
     world.publish(jobs(0, 200))
     world.await_applied(200)
     worker.stop()
-    recreate_topics(world.admin, world.kafka.address, 2, ["analytics"])
-    world.log.publish(jobs(1_000, 300), 2)
+    recreate_topics(world.admin, world.kafka.address, {"analytics": 2})
+    world.log.publish(jobs(1_000, 300), world.partitions)
     worker.respawn()
     worker.await_end(65)
     assert ANOTHER_LOG in worker.log_text
@@ -207,7 +206,7 @@ def test_another_cluster_answers_at_the_same_address(make_world, own_kafka, tmp_
     own_kafka.kill()
     with LocalKafka(tmp_path / "other-kafka", own_kafka.port) as other:
         create_topics(other.address)
-        world.log.publish(jobs(1_000, 300), 2)
+        world.log.publish(jobs(1_000, 300), world.partitions)
         worker.await_end(65)
         assert ANOTHER_LOG in worker.log_text
         worker.respawn()

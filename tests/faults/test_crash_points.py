@@ -42,8 +42,9 @@ def test_killed_around_the_insert(world, topic):
 
 
 @pytest.mark.parametrize("topic", ["analytics", "workflows", "job_logs"])
-def test_killed_around_the_index(world, topic):
-    """Of the analytics, the third kill is between the index of one batch and the numbers of another."""
+def test_killed_around_the_index(make_world, topic):
+    """The third kill is between the index of one partition's batch and the numbers of another's."""
+    world = make_world(others=2)
     die_in_turn(world, f"before-index@{topic}", f"after-index@{topic}", f"after-index@{topic}:2")
     world.require_exact()
 

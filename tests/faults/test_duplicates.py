@@ -70,7 +70,7 @@ def by_two_in_turns(world: FaultWorld, given: Steps) -> None:
 def two_that_compete(world: FaultWorld) -> list[Worker]:
     """Processors of two groups, which have opened all partitions both."""
     workers = [world.start(**PATIENT, **{GROUP: name}) for name in ("one", "two")]
-    eventually(lambda: all(one.log_text.count("partition_opened") == 6 for one in workers), within_s=60)
+    eventually(lambda: all(one.log_text.count("partition_opened") == 4 for one in workers), within_s=60)
     return workers
 
 

@@ -18,6 +18,11 @@ SETTLE_WITHIN_S = 120.0
 
 
 @pytest.fixture
+def world(make_world):
+    return make_world(others=2)
+
+
+@pytest.fixture
 def counted(world):
     """A hundred jobs and their lines are counted; then the topics grow. Yields after the processor has stopped."""
     world.start()
@@ -117,7 +122,6 @@ def test_workflows_and_lines_that_moved_are_known(counted):
 
 def test_only_the_topic_that_grew_waits(counted):
     counted.add_partitions(3, topics=["job_logs"])
-    counted.partitions = 2
     before = counted.applied()
     counted.publish(jobs(500, 50))
     restart(counted, PROCESSOR_GROWTH_GRACE="60s")

@@ -235,7 +235,7 @@ def test_a_partition_waits_while_there_is_no_such_topic(world: FaultWorld) -> No
     world.publish([*events, job(70, workflows=100)._replace(partition=1)])
     world.await_applied(1 + len(elsewhere()) + 1)
     eventually(lambda: total(world, "jobs") in (8, 18), within_s=30)  # those before it, if they were a batch
-    recreate_topics(world.admin, world.kafka.address, 2, [TOPIC])
+    recreate_topics(world.admin, world.kafka.address, {TOPIC: 2})
     world.require_exact()
     assert total(world, "jobs") == 28
     assert {letter.origin for letter in read_letters(world)} == {place(world, broken)}

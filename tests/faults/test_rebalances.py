@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from tests.eventually import eventually
+from tests.faults.conftest import MakeWorld
 from tests.faults.log import jobs, some_events
 from tests.faults.world import FaultWorld, Worker
 
@@ -23,6 +24,11 @@ ENDED = {
     "stop": (0, -signal.SIGTERM),
     "kill": (-signal.SIGKILL,),
 }  # SIGTERM may come before it is listened to
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> FaultWorld:
+    return make_world(others=2)
 
 
 @contextmanager

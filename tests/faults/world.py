@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,14 +14,14 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPa
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from analytics.errors import AnalyticsError
-from analytics.store.migrate import migrate
 from analytics.store.pool import Connection
 from sandbox.broker import TOPICS, create_topics
-from sandbox.clickhouse import LocalClickHouse, local_settings
+from sandbox.clickhouse import LocalClickHouse
 from sandbox.kafka import LocalKafka
 from sandbox.processes import ChildProcess
 from sandbox.server import LocalProgram
 from tests import databases
+from tests.copied_database import migrated
 from tests.eventually import eventually
 from tests.faults.log import Event, Log, Totals, true_totals
 from tests.insights import RESOLUTIONS, require_durations, require_insights, stored_durations
@@ -29,7 +29,7 @@ from tests.insights import RESOLUTIONS, require_durations, require_insights, sto
 COUNTED: Final = ("analytics", "workflows", "job_logs")
 COUNT_WITHIN_S: Final = 90.0
 _TOPICS: Final = tuple(name for name in TOPICS if name != "jobs")  # which nobody counts
-_PAUSE_S: Final = 0.2  # to look takes ClickHouse a hundredth of a second, and a processor needs one to start
+_PAUSE_S: Final = 0.4  # to look takes ClickHouse a hundredth of a second, and a processor needs one to start
 NIL: Final = UUID(int=0)
 
 _SUMS = """
@@ -89,6 +89,8 @@ class Worker(LocalProgram):
 class FaultWorld:
     """Fresh topics and a fresh database; `window` is how many tokens ClickHouse remembers.
 
+    Topic `analytics` has `partitions`, `workflows` and `job_logs` have `others`: each costs every test a good part of a
+    second.
     `read_from`: the database in which everything is that was counted.
     """
 
@@ -99,19 +101,20 @@ class FaultWorld:
         directory: Path,
         *,
         partitions: int = 2,
+        others: int = 1,
         window: int = 100_000,
         database: str = "",
     ) -> None:
         self.kafka, self.clickhouse, self._directory = kafka, clickhouse, directory
-        self.partitions, self._window = partitions, window
+        self.partitions = dict.fromkeys(_TOPICS, partitions) | {"workflows": others, "job_logs": others}
+        self._window = window
         self.group = f"faults-{uuid4().hex[:8]}"
-        self.settings = local_settings(clickhouse.address, database or f"faults_{uuid4().hex[:12]}")
+        self.settings = migrated(clickhouse.address, database or f"faults_{uuid4().hex[:12]}", window=window)
         self.read_from = self.settings.clickhouse_database
         self.admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 0})
         self.workers: list[Worker] = []
         directory.mkdir(parents=True, exist_ok=True)
-        recreate_topics(self.admin, kafka.address, partitions)
-        migrate(self.settings, deduplication_window=window)
+        recreate_topics(self.admin, kafka.address, self.partitions)
         databases.note_selftest(self.settings)
         self.log = Log(kafka.address)
 
@@ -171,14 +174,14 @@ class FaultWorld:
         self.log.publish(events, self.partitions)
 
     def publish_knowing(self, partitions: int, events: Iterable[Event]) -> None:
-        """As a producer does that knows of so many partitions."""
-        self.log.publish(events, partitions)
+        """As a producer does that knows of so many partitions of each topic."""
+        self.log.publish(events, dict.fromkeys(COUNTED, partitions))
 
-    def add_partitions(self, count: int, topics: Iterable[str] = COUNTED) -> None:
+    def add_partitions(self, count: int, topics: Sequence[str] = COUNTED) -> None:
         """Let topics grow to so many partitions; what is published from now on is spread over them."""
         for future in self.admin.create_partitions([NewPartitions(name, count) for name in topics]).values():
             future.result(10)
-        self.partitions = count
+        self.partitions |= dict.fromkeys(topics, count)
 
     # --- what came out ---
 
@@ -251,25 +254,23 @@ class FaultWorld:
         return self.applied()
 
 
-def recreate_topics(
-    admin: AdminClient, bootstrap: str, partitions: int, names: Iterable[str] = _TOPICS
-) -> None:
-    """Delete and make topics, and return when the broker has the new ones."""
-    names = list(names)
-    for future in admin.delete_topics(names, request_timeout=10).values():
+def recreate_topics(admin: AdminClient, bootstrap: str, partitions: Mapping[str, int]) -> None:
+    """Delete and make topics with so many partitions, and return when the broker has the new ones."""
+    for future in admin.delete_topics(list(partitions), request_timeout=10).values():
         try:
             future.result()
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise
-    eventually(lambda: not set(names) & set(admin.list_topics(timeout=10).topics), within_s=30)
-    create_topics(bootstrap, names, partitions=partitions)
-    eventually(lambda: _have(admin, names, partitions), within_s=30)
+    eventually(lambda: not partitions.keys() & admin.list_topics(timeout=10).topics.keys(), within_s=30)
+    for name, count in partitions.items():
+        create_topics(bootstrap, [name], partitions=count)
+    eventually(lambda: _have(admin, partitions), within_s=30)
 
 
-def _have(admin: AdminClient, names: list[str], partitions: int) -> bool:
+def _have(admin: AdminClient, partitions: Mapping[str, int]) -> bool:
     try:
-        found = admin.describe_topics(TopicCollection(names), request_timeout=10)
-        return all(len(future.result().partitions) == partitions for future in found.values())
+        found = admin.describe_topics(TopicCollection(list(partitions)), request_timeout=10)
+        return {name: len(future.result().partitions) for name, future in found.items()} == partitions
     except KafkaException:
         return False

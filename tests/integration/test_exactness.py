@@ -50,13 +50,20 @@ def test_two_processors(tmp_path, corpus):
         require_truth(world, corpus)
 
 
-@pytest.mark.parametrize("processors", [1, 2])
-def test_processors_are_killed_while_it_plays(tmp_path, corpus, processors):
+def test_the_processor_is_killed_while_it_plays(tmp_path, corpus):
     """kill -9 in mid-batch, again and again, as soon as there is progress, at most once a second."""
+    require_exact_through_kills(tmp_path, corpus, processors=1)
+
+
+def test_two_processors_are_killed_in_turn_while_it_plays(tmp_path):
+    require_exact_through_kills(tmp_path, SMALL, processors=2)
+
+
+def require_exact_through_kills(tmp_path, corpus, *, processors):
     records = records_of(corpus)
     with running_stack(tmp_path / "run", processors=processors) as world:
         killer = Killer(world)
-        with world.playing(records, rate=len(records) / 25) as player:
+        with world.playing(records, rate=min(len(records) / 15, 8_000)) as player:
             while player.is_alive():
                 killer.kill_after_progress(player)
         world.await_counted()
