@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := .tools/kafka
-TEST_WORKERS ?= 3 # more than two cores: tests on engines wait for a good part of their time
+TEST_WORKERS ?= 4 # more than two cores: tests on engines wait for a good part of their time
 BESIDE_EACH_OTHER = --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder # a file shares what it starts; tests/conftest.py orders
 # Where it is set (many images do), each program that a test starts compiles all our modules again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -53,7 +53,7 @@ soak: setup kafka ## the long form, an hour or more: fuzzing, thousands of sched
 	$(BIN)/python -m tests.fuzz.atheris_decoder .tools/fuzz -max_total_time=300 -artifact_prefix=.tools/
 	$(BIN)/pytest tests/model tests/unit/test_processor_decode_fuzz.py tests/contract/test_*_fuzz.py \
 	  --hypothesis-profile=soak --timeout=7200 $(BESIDE_EACH_OTHER)
-	for round in $$(seq $(SOAK_ROUNDS)); do $(BIN)/pytest tests/faults $(BESIDE_EACH_OTHER) || exit 1; done
+	for round in $$(seq $(SOAK_ROUNDS)); do $(BIN)/pytest tests/faults --hypothesis-profile=soak $(BESIDE_EACH_OTHER) || exit 1; done
 
 kafka: $(KAFKA)/.ready ## fetch Apache Kafka with Maven, for the tests that kill things (needs Java)
 
@@ -61,11 +61,12 @@ kafka-if-possible:
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory kafka; \
 	else echo "Java and Maven are not here: the tests on Apache Kafka are skipped (in CI they fail)"; fi
 
-$(KAFKA)/.ready: sandbox/kafka/pom.xml
+$(KAFKA)/.ready: sandbox/kafka/pom.xml | $(READY)
 	@command -v java >/dev/null && command -v mvn >/dev/null || \
 	  { echo "Java 17 and Maven are needed (Debian: apt-get install default-jre-headless maven)"; exit 1; }
 	@rm -rf $(KAFKA)
 	mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA))
+	-@$(BIN)/python -m sandbox.kafka.archive # without it brokers only start more slowly
 	@touch $@
 
 check: setup ## format, lint, types, import direction, stub freshness, unit tests

@@ -17,6 +17,7 @@ from sandbox.processes import ChildProcess
 from sandbox.server import LocalServer
 
 JARS: Final = Path(__file__).parents[2] / ".tools" / "kafka"
+CLASSES: Final = JARS / "classes.jsa"
 START_WITHIN_S: Final = 90.0
 _JVM: Final = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 _SETTINGS: Final[Mapping[str, object]] = MappingProxyType(
@@ -92,8 +93,12 @@ class LocalKafka(LocalServer):
         log4j.write_text(_LOG4J)
         options = (f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{jars}/*")
         return ChildProcess(
-            "Kafka", [java, *_JVM, *options, "kafka.Kafka", str(properties)], self._dir / "kafka.log"
+            "Kafka", [java, *self._jvm(), *options, "kafka.Kafka", str(properties)], self._dir / "kafka.log"
         )
+
+    def _jvm(self) -> list[str]:
+        """Another JVM than the one that has made the archive passes over it."""
+        return [*_JVM, f"-XX:SharedArchiveFile={CLASSES}"] if CLASSES.exists() else [*_JVM]
 
     def _properties(self) -> dict[str, object]:
         controller = f"{LOCALHOST}:{self._controller_port}"
