@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: in CI's form, and in the long form of `make soak`."""
+"""How many examples a property is tried with, and how often something is killed: in CI, and in `make soak`."""
 
 from hypothesis import settings
 

@@ -9,6 +9,7 @@ from processor.fence import freeze
 from processor.ledger import Ledger
 from processor.lineage_table import read_lineages
 from tests.eventually import eventually
+from tests.examples import examples
 from tests.faults.log import job, jobs, lines, some_events, workflow_built
 from tests.processor_world import pools
 
@@ -54,7 +55,7 @@ def test_a_processor_that_runs_goes_on_by_itself(world):
     assert generations(world) == [(2,), (3,)]
 
 
-@pytest.mark.parametrize("count", [3, 4, 7])
+@pytest.mark.parametrize("count", [4, 7])
 def test_repeats_that_moved_are_not_counted_again(counted, count):
     counted.add_partitions(count)
     counted.publish([*some_events(50, 100), *some_events(0, 20)])
@@ -135,7 +136,7 @@ def test_processors_are_killed_again_and_again_while_topics_grow(counted):
     workers = [restart(counted), restart(counted)]
     for partitions in (3, 4):
         counted.add_partitions(partitions)
-        for _ in range(4):
+        for _ in range(examples(3, soak=8)):
             counted.publish(some_events(chance.randrange(200), 50))
             counted.publish([job(chance.randrange(300)) for _ in range(20)])
             time.sleep(chance.uniform(0.2, 3))  # any moment will do

@@ -21,6 +21,7 @@ from processor.model import OffsetRange, Partition
 from sandbox.clickhouse import LocalClickHouse
 from sandbox.ports import LOCALHOST, free_port
 from tests.eventually import eventually
+from tests.examples import examples
 from tests.faults.log import jobs, lines, some_events
 from tests.faults.operators import Operator
 from tests.faults.proxy import ClickHouseProxy
@@ -130,7 +131,7 @@ def test_clickhouse_is_killed_within_milliseconds_of_the_end_of_an_insert(world,
     moments = random.Random(seed)
     with ClickHouseProxy(world.clickhouse.address) as proxy:
         world.start(clickhouse=proxy.address)
-        for first in range(0, 180, 30):
+        for first in range(0, 30 * examples(4, soak=12), 30):
             held = proxy.rule("hold end", *BATCH)
             world.publish(some_events(first, 40))
             eventually(lambda held=held: held.happened, within_s=30)
@@ -144,7 +145,7 @@ def test_clickhouse_is_killed_within_milliseconds_of_the_end_of_an_insert(world,
 def test_clickhouse_is_killed_at_any_time(world):
     moments = random.Random(3)
     world.start()
-    for first in range(0, 240, 30):
+    for first in range(0, 30 * examples(6, soak=16), 30):
         world.publish(some_events(first, 40))
         sleep(moments.uniform(0, 0.6))
         with power_cut(world):

@@ -56,7 +56,7 @@ def streaming(world) -> Iterator[None]:
     def publish() -> None:
         for first in count(0, 40):
             world.publish(some_events(first, 50))  # every fifth of them once more
-            if ended.wait(0.2):  # so often that a batch is always under way
+            if ended.wait(0.3):  # so often that on a busy machine a batch is always under way
                 return
 
     thread = threading.Thread(target=publish)

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from tests.eventually import eventually
+from tests.examples import examples
 from tests.faults.conftest import MakeWorld
 from tests.faults.log import jobs, some_events
 from tests.faults.world import FaultWorld, Worker
@@ -18,7 +19,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 EACH_STRATEGY = pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
 STORM = {"KAFKA_SESSION_TIMEOUT": "1s", "KAFKA_HEARTBEAT_INTERVAL": "200ms", "PROCESSOR_MIN_INTERVAL": "1ms"}
-CHANGES = 12
 PARTITIONS = 6  # two of each topic
 ENDED = {
     "stop": (0, -signal.SIGTERM),
@@ -39,7 +39,7 @@ def streaming(world: FaultWorld) -> Iterator[None]:
     def publish() -> None:
         for first in count(0, 40):
             world.publish(some_events(first, 50))
-            if ended.wait(0.15):
+            if ended.wait(0.25):
                 return
 
     thread = threading.Thread(target=publish)
@@ -79,7 +79,7 @@ def test_members_join_and_leave_every_second(world, strategy):
     eventually(lambda: opened(members[0]) == PARTITIONS, within_s=60)
     pause = threading.Event()
     with streaming(world):
-        for _ in range(CHANGES):
+        for _ in range(examples(8, soak=24)):
             member = chance.choice(members[1:])
             leave(member, next(ways)) if member.runs else member.respawn()
             pause.wait(1.0)
@@ -125,7 +125,7 @@ def test_two_groups_of_which_members_are_killed(world):
     with streaming(world):
         for worker in groups:
             await_member(worker)
-        for _ in range(8):
+        for _ in range(examples(6, soak=16)):
             pause.wait(0.7)
             victim = next(ways)
             victim.kill()

@@ -13,6 +13,7 @@ from sandbox.shards import add_shards, local_shards
 from sandbox.tokens import create_key_pair
 from sandbox.totals import Asker, ExpectedTotals
 from tests.eventually import eventually
+from tests.examples import examples
 from tests.faults.log import some_events
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -92,14 +93,20 @@ def test_a_shard_is_added_while_events_flow_and_processors_and_the_shard_are_kil
     kill_one_by_one(world, chance, rounds=2, meanwhile=lambda n: world.publish(some_events(60 + 50 * n, 60)))
     world.add_partitions(4)
     kill_one_by_one(
-        world, chance, rounds=6, meanwhile=lambda n: world.publish(some_events(chance.randrange(200), 60))
+        world,
+        chance,
+        rounds=examples(4, soak=12),
+        meanwhile=lambda n: world.publish(some_events(chance.randrange(200), 60)),
     )
     eventually(lambda: set(shards.shards_of("analytics").values()) == {1, 2}, within_s=60)
     shards.second.kill()
     kill_one_by_one(world, chance, rounds=2, meanwhile=lambda n: world.publish(some_events(100 + 50 * n, 90)))
     shards.second.start()
     kill_one_by_one(
-        world, chance, rounds=3, meanwhile=lambda n: world.publish(some_events(chance.randrange(300), 60))
+        world,
+        chance,
+        rounds=examples(2, soak=6),
+        meanwhile=lambda n: world.publish(some_events(chance.randrange(300), 60)),
     )
     shards.require_exact()
     assert shards.shards_of("analytics") == {0: 1, 1: 1, 2: 2, 3: 2}

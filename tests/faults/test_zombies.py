@@ -6,13 +6,13 @@ import pytest
 
 from processor.ledger import ONE_BLOCK
 from tests.eventually import eventually
+from tests.examples import examples
 from tests.faults.log import some_events
 from tests.faults.test_crash_points import of_all_kinds
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 WINDOW = 4
-ROUNDS = 8
 LONGEST_INSERT_S = 3
 LIMIT = {"FAULT_INSERT": json.dumps({"max_execution_time": LONGEST_INSERT_S})}
 """So that with a window so small no insert lives on until its token is forgotten. Any thread of a program that is
@@ -36,7 +36,7 @@ def stopped(world, point):
 def move_on(world):
     """Another processor applies many batches, of every partition; a third of the events are repeats."""
     world.start()
-    for turn in range(ROUNDS):
+    for turn in range(examples(5, soak=16)):
         world.publish(some_events(40 * turn, 60))
         world.await_applied(world.ends().total())
 

@@ -96,7 +96,7 @@ class StackUnderTest:
             self.supervise()
             return self.applied() >= self.log.counted
 
-        eventually(all_of_it, within_s=COUNT_WITHIN_S)
+        eventually(all_of_it, within_s=COUNT_WITHIN_S, pause_s=0.2)
         assert self.applied() == self.log.counted
 
     def answers(self, expected: ExpectedTotals) -> Answers:

@@ -1,6 +1,6 @@
 """The main job: both corpora come out exactly, whatever happens to the processors meanwhile.
 
-That they do so when nothing happens is in test_insights_corpus.py, whose stacks have played them once.
+That they do so when nothing happens is in test_insights_corpus.py, whose stacks play them once, and then once more.
 """
 
 import os
@@ -27,19 +27,6 @@ SMALL = Path(__file__).parents[1] / "data" / "small.jsonl.gz"
 def corpus(request, main_corpus) -> Path:
     """A corpus file; its true totals lie beside it."""
     return SMALL if request.param == "small" else main_corpus()
-
-
-def test_played_twice(tmp_path, corpus):
-    """Everything is a repeat the second time, but for JOBS without EventKey, which count again."""
-    records = records_of(corpus)
-    truth = totals_of(as_json(record) for record in records + records)
-    expected = msgspec.convert(truth, ExpectedTotals)
-    with running_stack(tmp_path / "run") as world:
-        world.play(records)
-        world.play(records)
-        world.await_counted()
-        assert world.answers(expected) == answers_of(expected)
-        require_insights(world.query, truth)
 
 
 def test_two_processors(tmp_path, corpus):

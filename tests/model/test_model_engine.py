@@ -58,7 +58,7 @@ def test_what_once_made_a_number_wrong_does_so_no_more(play, why):
 def test_no_schedule_makes_a_number_wrong(play):
     @given(schedule=schedules(st.integers(0, 7), shortest=10, longest=50))
     @settings(
-        max_examples=examples(20, soak=500),
+        max_examples=examples(12, soak=500),
         phases=[
             Phase.explicit,
             Phase.reuse,
