@@ -19,7 +19,7 @@ def test_gzip_request_is_unpacked():
     assert unpack(gzip.compress(b"\x0a\x01x")) == b"\x0a\x01x"
 
 
-@pytest.mark.parametrize("broken", [b"\x1f\x8b", gzip.compress(b"x")[:-1], b"\x1f\x8b" + b"x" * 20])
+@pytest.mark.parametrize("broken", [b"\x1f\x8b", gzip.compress(b"x", mtime=0)[:-1], b"\x1f\x8b" + b"x" * 20])
 def test_broken_gzip(broken):
     """A stream that is cut or garbled is a malformed request."""
     with pytest.raises(MalformedRequest):
