@@ -22,6 +22,8 @@ from processor.process import become_anew
 from processor.settings import ProcessorSettings
 
 _PAUSE_S: Final = 1.0
+_NEW_CERTIFICATES: Final = "the certificates for Kafka have changed"
+_STRANDED: Final = "the consumer reached no broker, although there is one"
 
 _log = structlog.get_logger("processor")
 T = TypeVar("T")
@@ -58,22 +60,23 @@ def run() -> None:
     certificates = KafkaCertificates(settings, on_change=stop.set)
     certificates.watch()
     try:
-        _count(settings, stop)
+        is_stranded = _count(settings, stop)
     except Stop as error:
         _log.error("stopped", why=str(error))
         end(str(error), exit_codes.STOP)
-    if certificates.have_changed and not signalled.is_set():
-        _log.info("beginning_again", why="the certificates for Kafka have changed")
+    if (certificates.have_changed or is_stranded) and not signalled.is_set():
+        _log.info("beginning_again", why=_STRANDED if is_stranded else _NEW_CERTIFICATES)
         become_anew()
 
 
-def _count(settings: ProcessorSettings, stop: threading.Event) -> None:
+def _count(settings: ProcessorSettings, stop: threading.Event) -> bool:
     from processor.run import Processor  # loads clients that --help does not need
 
     processor = Processor(settings)
     if until_it_works(processor.prepare, stop):
         spare_the_collector()
-        processor.run(stop)
+        return processor.run(stop)
+    return False
 
 
 def until_it_works(action: Callable[[], None], stop: threading.Event) -> bool:

@@ -27,6 +27,7 @@ from processor.settings import ProcessorSettings
 from processor.shard_pools import Pools, ShardPools, prove_shard
 from processor.shard_stores import ShardStores
 from processor.source import Source
+from processor.stranded import StrandedConsumer
 from processor.topics import Topic, describe_topic, describe_topics
 from processor.vitals import COUNTING, Vitals
 
@@ -64,8 +65,8 @@ class Processor:
             require_home(connection)
         self._topics = identify(self._home.plain, describe_topics(self._admin))
 
-    def run(self, stop: threading.Event) -> None:
-        """Count until `stop` is set. Raises Stop."""
+    def run(self, stop: threading.Event) -> bool:
+        """Count until `stop` is set; return whether this set it, to be begun anew. Raises Stop."""
         _calm_garbage_collection()
         source = Source(self._settings)
         pipeline = self._pipeline(source)
@@ -80,17 +81,25 @@ class Processor:
         freshness.start()
         audit = BackgroundAudit(self._settings)
         audit.start()
+        stranded = StrandedConsumer(
+            source, self._admin, is_reading=lambda: bool(pipeline.states()), on_stranded=stop.set
+        )
+        stranded.start()
         _log.info("running", group=self._settings.kafka_consumer_group)
         self._vitals.running(stop, pipeline.states)
         try:
             pipeline.run(stop, lambda: self._turned(freshness))
         finally:
-            source.close()
+            if stranded.stop():
+                source.close()
+            else:
+                _log.warning("consumer_not_closed")
             audit.stop()
             freshness.stop()
             self._shards.close()
             tracing.end()
         _log.info("stopped")
+        return stranded.was_found
 
     def _turned(self, freshness: FreshnessReporter) -> None:
         self._vitals.note(COUNTING)

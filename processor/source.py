@@ -43,7 +43,7 @@ class Polled:
 
 
 class Source:
-    """Records of the partitions that this member of the consumer group reads. For one thread."""
+    """Records of the partitions that this member of the consumer group reads. For one thread but for `list_topics`."""
 
     def __init__(self, settings: ProcessorSettings) -> None:
         self._consumer = Consumer(consumer_config(settings) | {"on_commit": _note_commit})
@@ -108,6 +108,10 @@ class Source:
             )
         except KafkaException as error:
             _note_commit(error.args[0], [])
+
+    def list_topics(self, *, timeout: float) -> object:
+        """Ask any broker, to see whether this consumer reaches one. Raises KafkaException; not while it closes."""
+        return self._consumer.list_topics(timeout=timeout)
 
     def close(self) -> None:
         """Leave the group."""

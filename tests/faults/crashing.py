@@ -8,15 +8,18 @@ The program is the real one: its methods are wrapped from outside before it star
 FAULT_CONSUMER (JSON) overrides settings of the Kafka consumer, FAULT_INSERT (JSON) those of the guarded insert,
 FAULT_STORE_TIMEOUT_S the patience with ClickHouse, FAULT_FILTER_BYTES the size of the filter of a partition: production
 has no settings for them. Without a fault, for these settings alone, the point is `nothing`.
+FAULT_STRANDED is a file: a processor that starts while it exists has a consumer that finds no broker, and notices soon.
 """
 
 import json
 import os
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
+from pathlib import Path
 from typing import Any
 
+from sandbox.ports import LOCALHOST, free_port
 from tests.faults.injected import Faults, happen, parse
 
 
@@ -180,6 +183,9 @@ def override_settings() -> None:
     config, consumer = source.consumer_config, json.loads(os.environ.get("FAULT_CONSUMER", "{}"))
     source.consumer_config = lambda settings: config(settings) | consumer
     ledger.ONE_BLOCK.update(json.loads(os.environ.get("FAULT_INSERT", "{}")))
+    if Path(os.environ.get("FAULT_STRANDED") or os.devnull).is_file():
+        consumer["bootstrap.servers"] = f"{LOCALHOST}:{free_port()}"
+        run.StrandedConsumer = partial(run.StrandedConsumer, every_s=0.2, answer_within_s=0.5)
     if timeout_s := os.environ.get("FAULT_STORE_TIMEOUT_S"):
         run._STORE_TIMEOUT_S = float(timeout_s)
     if filter_bytes := os.environ.get("FAULT_FILTER_BYTES"):

@@ -112,6 +112,20 @@ def test_kafka_stalls(world, kafka):
     world.require_exact()
 
 
+def test_a_consumer_that_reaches_no_broker_is_replaced(world, tmp_path):
+    """By the same process with a new one, once it is seen that another client of the process reaches one."""
+    stranded = tmp_path / "stranded"
+    stranded.touch()
+    worker = world.start(crash="nothing", FAULT_STRANDED=str(stranded))
+    eventually(lambda: "running" in worker.log_text, within_s=60)
+    stranded.unlink()
+    pid = worker.pid
+    world.publish(some_events(0, 100))
+    eventually(lambda: "beginning_again" in worker.log_text, within_s=30)
+    world.require_exact()
+    assert worker.pid == pid
+
+
 def test_kafka_is_away_when_the_processor_starts(world, kafka):
     world.publish(some_events(0, 100))
     kafka.stop()
