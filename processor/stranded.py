@@ -67,7 +67,7 @@ class StrandedConsumer:
         self._is_reading, self._on_stranded = is_reading, on_stranded
         self._every_s, self._answer_within_s = every_s, answer_within_s
         self._in_vain = 0
-        self._question: _Question | None = None  # to the consumer
+        self._questions: dict[Client, _Question] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stranded", daemon=True)
         self.was_found = False
@@ -80,12 +80,12 @@ class StrandedConsumer:
         """Look no more; return whether the consumer may be closed, which it must not while it is asked."""
         self._ended.set()
         self._thread.join(2 * (self._answer_within_s + _PATIENCE_S))
-        is_asked = self._question is not None and self._question.is_alive()
-        return not is_asked and not self.was_found
+        asked = self._questions.get(self._consumer)
+        return not self.was_found and (asked is None or not asked.is_alive())
 
     def look(self) -> bool:
         """Look once; return whether the consumer is stranded, and have it told."""
-        if self._is_reading() or self._consumer_answers() or not self._ask(self._other).await_answer():
+        if self._is_reading() or self._answers(self._consumer) or not self._answers(self._other):
             self._in_vain = 0
             return False
         self._in_vain += 1
@@ -101,10 +101,9 @@ class StrandedConsumer:
             if self.look():
                 return
 
-    def _consumer_answers(self) -> bool:
-        if self._question is None or not self._question.is_alive():
-            self._question = self._ask(self._consumer)
-        return self._question.await_answer()
-
-    def _ask(self, client: Client) -> _Question:
-        return _Question(client, self._answer_within_s)
+    def _answers(self, client: Client) -> bool:
+        """Ask, unless the last question is still open."""
+        question = self._questions.get(client)
+        if question is None or not question.is_alive():
+            question = self._questions[client] = _Question(client, self._answer_within_s)
+        return question.await_answer()

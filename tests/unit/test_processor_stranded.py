@@ -122,5 +122,5 @@ def test_a_consumer_that_never_answers_is_stranded(unanswered):
 
 def test_a_consumer_that_is_still_asked_must_not_be_closed(unanswered):
     unanswered.stranded.start()
-    eventually(lambda: unanswered.stranded._question)
+    eventually(lambda: unanswered.stranded._questions)
     assert not unanswered.stranded.stop()
