@@ -14,6 +14,7 @@ from rich.live import Live
 from analytics.cli import words
 from analytics.cli.connection import Connection
 from analytics.cli.endings import explained
+from analytics.cli.interrupts import insistent
 from analytics.cli.lines import json_line, plain_line
 from analytics.cli.options import Terms, When, Which
 from analytics.cli.questions import summary_request
@@ -79,7 +80,7 @@ class Watcher:
 
 def watch(connection: Connection, targets: Sequence[str], asked: Asked, *, pace: Pace, as_json: bool) -> None:
     """Show totals of the targets, or the summary of one user, until Ctrl-C or for so many rounds."""
-    with suppress(KeyboardInterrupt), explained(connection), connection.client() as client:
+    with suppress(KeyboardInterrupt), explained(connection), connection.client() as client, insistent():
         subjects = [parse_target(connection, one) for one in targets] or [subject_of(connection, None)]
         is_one_user = len(subjects) == 1 and subjects[0].workflow_id is None
         if asked.is_said and not is_one_user:
