@@ -15,11 +15,15 @@ def interrupt():
     threading.Event().wait(5)
 
 
+def swallow_one():
+    with suppress(KeyboardInterrupt):
+        interrupt()
+    threading.Event().wait(5)
+
+
 def test_an_interrupt_that_was_swallowed_comes_again():
     with pytest.raises(KeyboardInterrupt), insistent():
-        with suppress(KeyboardInterrupt):
-            interrupt()
-        threading.Event().wait(5)
+        swallow_one()
 
 
 def test_behind_the_block_everything_is_as_before():
