@@ -29,8 +29,10 @@ def corpus(request, main_corpus) -> Path:
     return SMALL if request.param == "small" else main_corpus()
 
 
-def test_two_processors(tmp_path, corpus):
-    """The partitions are shared, and the totals are the same."""
+@pytest.mark.corpus
+def test_two_processors(tmp_path, main_corpus):
+    """The partitions are shared, and the totals are the same. The small one has two, and kills, below."""
+    corpus = main_corpus()
     with running_stack(tmp_path / "run", processors=2) as world:
         world.play(records_of(corpus))
         world.await_counted()
