@@ -51,7 +51,7 @@ soak: private EXTRAS = sandbox,dev,soak
 soak: setup kafka ## the long form, an hour or more: fuzzing, thousands of schedules, and the tests that kill things again and again
 	$(INSTALL)
 	$(BIN)/python -m tests.fuzz.atheris_decoder .tools/fuzz -max_total_time=300 -artifact_prefix=.tools/
-	$(BIN)/pytest tests/model tests/unit/test_processor_decode_fuzz.py tests/contract/test_*_fuzz.py \
+	$(BIN)/pytest tests/model tests/unit/test_processor_decode_*.py tests/unit/test_processor_fold.py tests/contract/test_*_fuzz.py \
 	  --hypothesis-profile=soak --timeout=7200 $(BESIDE_EACH_OTHER)
 	for round in $$(seq $(SOAK_ROUNDS)); do $(BIN)/pytest tests/faults --hypothesis-profile=soak $(BESIDE_EACH_OTHER) || exit 1; done
 

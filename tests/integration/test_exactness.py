@@ -52,7 +52,7 @@ def require_exact_through_kills(tmp_path, corpus, *, processors):
     records = records_of(corpus)
     with running_stack(tmp_path / "run", processors=processors) as world:
         killer = Killer(world)
-        with world.playing(records, rate=min(len(records) / 15, 8_000)) as player:
+        with world.playing(records, rate=min(len(records) / 15, 12_000)) as player:
             while player.is_alive():
                 killer.kill_after_progress(player)
         world.await_counted()

@@ -22,7 +22,7 @@ NEEDED_FOR = dict(zip((one.name for one in fields(Rules)), KEPT, strict=True))
 
 
 @given(schedule=schedules(st.integers(0, 7)))
-@settings(max_examples=examples(1_000, soak=20_000))
+@settings(max_examples=examples(700, soak=20_000))
 def test_no_schedule_makes_a_number_wrong(schedule):
     play(schedule, ALL_RULES)
 

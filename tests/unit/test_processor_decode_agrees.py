@@ -15,6 +15,7 @@ from test_processor_values import any_values
 from processor.decode.events import FAILED, JOB, RESULT, WAS_COMPLETED, Keyed, Lines
 from processor.decode.gather import TOPICS, Gathering
 from processor.duplicates import first_ones
+from tests.examples import examples
 from tests.mutations import verdict
 from tests.processor_world import HORIZON_MS, NOW_MS, FakeRecord
 
@@ -168,7 +169,7 @@ def generations_of_reference(reference):
 @pytest.mark.parametrize("topic", TOPICS)
 def test_the_decoders_count_what_the_reference_counts(topic):
     @given(logs(topic))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(80, soak=5_000), deadline=None)
     def check(records):
         batch, reference, names = decoded(topic, records), Reference(), {}
         for record in records:
@@ -192,7 +193,7 @@ def test_the_decoders_count_what_the_reference_counts(topic):
 
 
 @given(any_log)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80, soak=5_000), deadline=None)
 def test_the_fast_decoders_refuse_what_the_careful_readers_refuse_for_the_same_reason(log):
     topic, records = log
     verdicts = {record.offset(): verdict(topic, record.value()) for record in records}

@@ -13,6 +13,7 @@ from processor.decode.forms import Buffer, Pattern, id_halves, numbers, utc_seco
 from processor.decode.gather import Gathering
 from processor.decode.times import parse_time_s
 from sandbox.generate.flood import TOPICS, Flood
+from tests.examples import examples
 from tests.processor_world import FakeRecord, finished_job, gathered_of, log_line, some_id, step
 
 KINDS = ("jobs", "job_logs", "results")
@@ -128,7 +129,7 @@ def test_damaged_records_are_read_as_the_slower_readers_read_them(kind):
     damaged = st.builds(edited, whole, st.lists(edits, min_size=1, max_size=3))
 
     @given(st.lists(st.one_of(whole, damaged), min_size=1, max_size=12))
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=examples(150, soak=5_000), deadline=None)
     def check(values):
         assert decoded(kind, values) == decoded_slowly(kind, values)
 

@@ -50,7 +50,7 @@ def test_every_damaged_record_becomes_exactly_one_thing(topic):
     @given(
         st.lists(seeds, min_size=1, max_size=12), st.lists(st.sampled_from(TIMES_MS), min_size=1, max_size=5)
     )
-    @settings(max_examples=examples(300, soak=20_000))
+    @settings(max_examples=examples(150, soak=20_000))
     def check(seeds, times_ms):
         check_decoding(topic, some_records([mutated(topic, seed) for seed in seeds], times_ms))
 
@@ -61,7 +61,7 @@ def test_every_damaged_record_becomes_exactly_one_thing(topic):
 def test_so_do_any_bytes(topic):
     @given(st.lists(st.binary(max_size=200), min_size=1, max_size=8))
     @example(BYTES)
-    @settings(max_examples=examples(100, soak=5_000))
+    @settings(max_examples=examples(60, soak=5_000))
     def check(values):
         check_decoding(topic, some_records(values))
 
@@ -71,7 +71,7 @@ def test_so_do_any_bytes(topic):
 @pytest.mark.parametrize("topic", TOPICS)
 def test_what_is_decoded_can_be_folded_whatever_the_time_of_a_record(topic):
     @given(st.lists(seeds, min_size=1, max_size=12), st.integers(-(2**63), 2**63 - 1))
-    @settings(max_examples=examples(200, soak=10_000))
+    @settings(max_examples=examples(100, soak=10_000))
     def check(seeds, time_ms):
         batch = gathered_of(topic, some_records([mutated(topic, seed) for seed in seeds], [time_ms, NOW_MS]))
         named, failures = list(batch.named.values()), list(batch.failures)

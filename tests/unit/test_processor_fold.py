@@ -26,6 +26,7 @@ from processor.decode.events import (
 )
 from processor.fold import DAY, QUARTER, TOTAL, fold
 from processor.measures import MEASURES
+from tests.examples import examples
 from tests.plain_sums import OF_NAMED, of_job, of_line, of_result, plain_sums, sums_of_rows
 from tests.processor_world import (
     NOW_MS,
@@ -122,7 +123,7 @@ def folded(batch):
 
 
 @given(some_batches, st.integers(1, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100, soak=5_000), deadline=None)
 def test_the_rows_are_the_sums_of_the_events(batch, split):
     assert sums_of_rows(fold(added_by(batch, split), owners())) == model(batch)
 
