@@ -20,7 +20,7 @@ BOTH_CORES = @$(MAKE) --no-print-directory --jobs 2 --output-sync=target
 DATA ?= run
 PACKAGES := analytics processor sandbox
 
-.PHONY: bench docs fix help setup run wheel test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
+.PHONY: bench bench-ingest docs fix help setup run wheel test test-faults soak kafka kafka-if-possible check format lint types imports proto proto-check unit lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ proto: setup ## generate the Python stubs from proto/
 
 bench: setup ## ingestion, event to answer, queries, insights, flatness: one table, one JSON (ONLY=queries, RUNS=5, QUICK=1)
 	$(BIN)/python -m benchmarks $(addprefix --only ,$(ONLY)) $(addprefix --runs ,$(RUNS)) $(if $(QUICK),--quick)
+
+bench-ingest: ONLY = ingest
+bench-ingest: bench ## ingestion alone, beside ClickHouse's own Kafka engine
 
 docs: setup ## write the pages of docs/ that are read from the code: metrics and settings
 	$(BIN)/python -m pages

@@ -91,7 +91,7 @@ class ShardPools:
         """
         number = self._places.get(partition.id)
         if number is None:
-            number = place(self.home.plain, partition, self._holder(partition) or self._choice(partition))
+            number = place(self.home.plain, partition, self._decide(partition))
             self._places[partition.id] = number
             _log.info("partition_placed", partition=str(partition), shard=number)
         pools = self.on(number)
@@ -104,18 +104,17 @@ class ShardPools:
         for pools in self._opened.values():
             pools.close()
 
-    def _holder(self, partition: Partition) -> int | None:
-        holders = [
-            number for number, one in self.every().items() if one.ledger.checkpoint(partition) is not None
-        ]
-        if len(holders) > 1:
-            raise LedgerBroken(f"{partition} has checkpoints on shards {holders}: see `audit`")
-        return holders[0] if holders else None
-
-    def _choice(self, partition: Partition) -> int:
+    def _decide(self, partition: Partition) -> int:
         shards = self.shards()
         if not shards:
             return HOME
+        numbers = [one.number for one in shards]
+        holders = [number for number in numbers if self.on(number).ledger.checkpoint(partition) is not None]
+        if len(holders) > 1:
+            raise LedgerBroken(f"{partition} has checkpoints on shards {holders}: see `audit`")
+        return holders[0] if holders else self._choice(shards, partition)
+
+    def _choice(self, shards: Sequence[Shard], partition: Partition) -> int:
         with self.home.plain.lend(_LEND_WITHIN_S) as connection:
             loads = read_loads(connection)
         number = choose_shard(shards, loads, partition)
