@@ -22,6 +22,7 @@ def consumer_config(settings: ProcessorSettings) -> dict[str, Any]:
         "fetch.wait.max.ms": math.ceil(settings.kafka_fetch_max_wait * 1000),
         "queued.max.messages.kbytes": 16_384,  # of memory, in all
         "fetch.message.max.bytes": 4 << 20,
+        "statistics.interval.ms": 3_000,  # they tell whether it reaches a broker
         "max.poll.interval.ms": 300_000,  # longer than any time in which this program does not poll
     }
 

@@ -81,19 +81,18 @@ class Processor:
         freshness.start()
         audit = BackgroundAudit(self._settings)
         audit.start()
-        stranded = StrandedConsumer(
-            source, self._admin, is_reading=lambda: bool(pipeline.states()), on_stranded=stop.set
-        )
+        stranded = StrandedConsumer(lambda: source.reaches_a_broker, self._admin, on_stranded=stop.set)
         stranded.start()
         _log.info("running", group=self._settings.kafka_consumer_group)
         self._vitals.running(stop, pipeline.states)
         try:
             pipeline.run(stop, lambda: self._turned(freshness))
         finally:
-            if stranded.stop():
+            stranded.stop()
+            if source.reaches_a_broker:
                 source.close()
             else:
-                _log.warning("consumer_not_closed")
+                _log.warning("consumer_not_closed")  # it might not end
             audit.stop()
             freshness.stop()
             self._shards.close()

@@ -20,6 +20,7 @@ from processor.decode.gather import TOPICS
 from processor.kafka import consumer_config
 from processor.model import Checkpoint
 from processor.settings import ProcessorSettings
+from processor.stranded import reaches_a_broker
 
 AT_ONCE: Final = 4_000
 """The most records of one poll, which are decoded together: with fewer, the calls of numpy cost more than the work."""
@@ -43,10 +44,16 @@ class Polled:
 
 
 class Source:
-    """Records of the partitions that this member of the consumer group reads. For one thread but for `list_topics`."""
+    """Records of the partitions that this member of the consumer group reads. For one thread.
+
+    `reaches_a_broker`: as the last statistics say, for any thread.
+    """
 
     def __init__(self, settings: ProcessorSettings) -> None:
-        self._consumer = Consumer(consumer_config(settings) | {"on_commit": _note_commit})
+        self.reaches_a_broker = True
+        self._consumer = Consumer(
+            consumer_config(settings) | {"on_commit": _note_commit, "stats_cb": self._note_statistics}
+        )
         self._at_once = at_once(settings.processor_max_batch_records)
         self._assignment = assignment_for(self._consumer, settings.kafka_assignment_strategy)
         self._polled = Polled()
@@ -109,13 +116,12 @@ class Source:
         except KafkaException as error:
             _note_commit(error.args[0], [])
 
-    def list_topics(self, *, timeout: float) -> object:
-        """Ask any broker, to see whether this consumer reaches one. Raises KafkaException; not while it closes."""
-        return self._consumer.list_topics(timeout=timeout)
-
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _note_statistics(self, statistics: str) -> None:
+        self.reaches_a_broker = reaches_a_broker(statistics)
 
     def _note(self, message: Message) -> None:
         error = message.error()

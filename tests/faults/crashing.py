@@ -8,7 +8,8 @@ The program is the real one: its methods are wrapped from outside before it star
 FAULT_CONSUMER (JSON) overrides settings of the Kafka consumer, FAULT_INSERT (JSON) those of the guarded insert,
 FAULT_STORE_TIMEOUT_S the patience with ClickHouse, FAULT_FILTER_BYTES the size of the filter of a partition: production
 has no settings for them. Without a fault, for these settings alone, the point is `nothing`.
-FAULT_STRANDED is a file: a processor that starts while it exists has a consumer that finds no broker, and notices soon.
+FAULT_STRANDED is a file: a processor that starts while it exists has a consumer that finds no broker.
+FAULT_LOOKS_S is how often the processor looks whether its consumer reaches a broker.
 """
 
 import json
@@ -185,7 +186,9 @@ def override_settings() -> None:
     ledger.ONE_BLOCK.update(json.loads(os.environ.get("FAULT_INSERT", "{}")))
     if Path(os.environ.get("FAULT_STRANDED") or os.devnull).is_file():
         consumer["bootstrap.servers"] = f"{LOCALHOST}:{free_port()}"
-        run.StrandedConsumer = partial(run.StrandedConsumer, every_s=0.2, answer_within_s=0.5)
+    if looks_s := os.environ.get("FAULT_LOOKS_S"):
+        consumer["statistics.interval.ms"] = round(float(looks_s) * 1000)
+        run.StrandedConsumer = partial(run.StrandedConsumer, every_s=float(looks_s))
     if timeout_s := os.environ.get("FAULT_STORE_TIMEOUT_S"):
         run._STORE_TIMEOUT_S = float(timeout_s)
     if filter_bytes := os.environ.get("FAULT_FILTER_BYTES"):

@@ -51,8 +51,8 @@ def by_processors_killed_in_the_middle(world: FaultWorld, given: Steps) -> None:
     points = ("after-index", "half-sent", "after-ack", "before-insert")
     for number, one in enumerate(given):
         world.publish(one)
-        world.start(crash=points[number], **{GROUP: f"killed-{number}"}).await_crash()
-        worker = world.start(**{GROUP: f"next-{number}"})
+        world.start(crash=points[number], **{GROUP: f"{world.group}-killed-{number}"}).await_crash()
+        worker = world.start(**{GROUP: f"{world.group}-next-{number}"})
         world.await_applied(world.ends().total())
         worker.kill()
 
@@ -69,7 +69,7 @@ def by_two_in_turns(world: FaultWorld, given: Steps) -> None:
 
 def two_that_compete(world: FaultWorld) -> list[Worker]:
     """Processors of two groups, which have opened all partitions both."""
-    workers = [world.start(**PATIENT, **{GROUP: name}) for name in ("one", "two")]
+    workers = [world.start(**PATIENT, **{GROUP: f"{world.group}-{number}"}) for number in range(2)]
     eventually(lambda: all(one.log_text.count("partition_opened") == 4 for one in workers), within_s=60)
     return workers
 
@@ -107,10 +107,10 @@ def test_the_first_one_counts_and_one_past_the_horizon(
 
 def test_what_another_has_applied_is_not_fresh_to_the_one_that_lost(world: FaultWorld) -> None:
     """It has never seen most of those records, so its own filter does not know them."""
-    loser = world.start(PROCESSOR_MAX_BATCH_RECORDS="1000", **PATIENT, **{GROUP: "loser"})
+    loser = world.start(PROCESSOR_MAX_BATCH_RECORDS="1000", **PATIENT, **{GROUP: f"{world.group}-loser"})
     apply(world, jobs(0, 10))
     loser.pause()
-    winner = world.start(**{GROUP: "winner"})
+    winner = world.start(**{GROUP: f"{world.group}-winner"})
     apply(world, jobs(10, 6_000))
     winner.stop()
     world.publish([*jobs(5_000, 1_020), *jobs(0, 20)])
@@ -221,7 +221,7 @@ def test_lines_come_again_in_other_runs_and_in_other_batches(world: FaultWorld) 
     for number in range(12):
         if number == 6:
             worker.kill()
-            worker = world.start(**{GROUP: "next"})
+            worker = world.start(**{GROUP: f"{world.group}-next"})
         streams = [some_stream(chance) for _ in range(9)]
         published.update(one for stream in streams for one in stream)
         apply(world, [line_of(*one, chance) for stream in streams for one in stream])

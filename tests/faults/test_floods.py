@@ -41,7 +41,7 @@ def test_an_operator_lets_a_flood_pass(world: FaultWorld) -> None:
     """The producer is mended, but what it wrote is in the log."""
     world.publish([*here(*jobs(0, 300)), *flood(300), *here(*jobs(300, 10))])
     world.start().await_end(65)
-    world.start(PROCESSOR_MAX_MALFORMED_SHARE="1", KAFKA_CONSUMER_GROUP="next")
+    world.start(PROCESSOR_MAX_MALFORMED_SHARE="1", KAFKA_CONSUMER_GROUP=f"{world.group}-next")
     world.require_exact()
     assert total(world, "jobs") == 610
     assert {letter.origin.offset for letter in read_letters(world)} == set(range(300, 900, 2))

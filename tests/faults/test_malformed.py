@@ -115,7 +115,7 @@ def test_it_is_parked_again_after_a_kill_and_numbers_stay_right(
     events = [bad({"number": number}) for number in range(40)]
     world.publish(one for event in events for one in (event, *here(job(7))))
     world.start(crash=point).await_crash()
-    world.start(KAFKA_CONSUMER_GROUP="next")
+    world.start(KAFKA_CONSUMER_GROUP=f"{world.group}-next")
     world.require_exact()
     found = Counter(letter.origin for letter in read_letters(world))
     assert found.keys() == {place(world, event) for event in events}

@@ -116,7 +116,7 @@ def test_a_consumer_that_reaches_no_broker_is_replaced(world, tmp_path):
     """By the same process with a new one, once it is seen that another client of the process reaches one."""
     stranded = tmp_path / "stranded"
     stranded.touch()
-    worker = world.start(crash="nothing", FAULT_STRANDED=str(stranded))
+    worker = world.start(crash="nothing", FAULT_LOOKS_S="0.2", FAULT_STRANDED=str(stranded))
     eventually(lambda: "running" in worker.log_text, within_s=60)
     stranded.unlink()
     pid = worker.pid
@@ -124,6 +124,19 @@ def test_a_consumer_that_reaches_no_broker_is_replaced(world, tmp_path):
     eventually(lambda: "beginning_again" in worker.log_text, within_s=30)
     world.require_exact()
     assert worker.pid == pid
+
+
+def test_a_consumer_that_waits_for_the_session_of_a_dead_member_is_left_alone(world):
+    """It reaches a broker, and would have to wait for its former self, too, if it began anew."""
+    settings = {"KAFKA_SESSION_TIMEOUT": "5s", "FAULT_LOOKS_S": "0.2"}
+    dead = world.start(crash="nothing", **settings)
+    world.publish(some_events(0, 100))
+    world.await_applied(100)
+    dead.kill()
+    worker = world.start(crash="nothing", **settings)
+    world.publish(some_events(100, 100))
+    world.require_exact()
+    assert "consumer_stranded" not in worker.log_text
 
 
 def test_kafka_is_away_when_the_processor_starts(world, kafka):

@@ -1,23 +1,27 @@
 """A consumer that reaches no broker while another client does is found, and nothing else is taken for one."""
 
-import threading
+import json
+import time
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
-from processor import stranded
-from processor.stranded import StrandedConsumer
+from processor.kafka import consumer_config
+from processor.settings import ProcessorSettings
+from processor.source import Source
+from processor.stranded import StrandedConsumer, reaches_a_broker
 from tests.eventually import eventually
+from tests.fenced_broker import FencedBroker
 
-ENOUGH = 3
+ENOUGH = 10
 
 
-class Client:
-    """One that reaches a broker or not, and counts how often it was asked."""
+class Other:
+    """A client that reaches a broker or not, and counts how often it was asked."""
 
-    def __init__(self, *, reaches):
-        self.reaches, self.asked = reaches, 0
+    def __init__(self):
+        self.reaches, self.asked = True, 0
 
     def list_topics(self, *, timeout):
         self.asked += 1
@@ -29,10 +33,9 @@ class World:
     """A stranded consumer, unless a test says otherwise."""
 
     def __init__(self):
-        self.consumer, self.other = Client(reaches=False), Client(reaches=True)
-        self.reading, self.told = False, 0
+        self.reaches, self.other, self.told = False, Other(), 0
         self.stranded = StrandedConsumer(
-            self.consumer, self.other, is_reading=lambda: self.reading, on_stranded=self._tell, every_s=0.001
+            lambda: self.reaches, self.other, on_stranded=self._tell, every_s=0.001
         )
 
     def _tell(self):
@@ -47,8 +50,8 @@ def world():
     return World()
 
 
-def test_a_consumer_is_stranded_when_it_has_reached_no_broker_three_times(world):
-    assert world.look(ENOUGH) == [False, False, True]
+def test_a_consumer_is_stranded_when_it_has_reached_no_broker_ten_times(world):
+    assert world.look(ENOUGH) == [False] * 9 + [True]
     assert world.stranded.was_found
     assert world.told == 1
 
@@ -59,10 +62,11 @@ def test_a_stranded_consumer_is_logged(world):
     assert [(one["event"], one["log_level"]) for one in logged] == [("consumer_stranded", "warning")]
 
 
-def test_a_member_without_partitions_that_reaches_a_broker_is_left_alone(world):
-    """Of a group that has more members than there are partitions."""
-    world.consumer.reaches = True
+def test_one_that_reaches_a_broker_is_left_alone_and_nobody_is_asked(world):
+    """A member without partitions, or one that waits for the group."""
+    world.reaches = True
     assert not any(world.look(10 * ENOUGH))
+    assert world.other.asked == 0
 
 
 def test_a_broker_that_nobody_reaches_is_an_outage(world):
@@ -70,21 +74,13 @@ def test_a_broker_that_nobody_reaches_is_an_outage(world):
     assert not any(world.look(10 * ENOUGH))
 
 
-def test_a_consumer_that_has_partitions_is_not_asked(world):
-    world.reading = True
-    assert not any(world.look(10 * ENOUGH))
-    assert world.consumer.asked == 0
-
-
-@pytest.mark.parametrize("change", ["consumer", "other", "reading"])
-def test_a_good_sign_in_between_makes_it_begin_to_count_again(world, change):
-    """The consumer reaches one, the broker was away for both, or partitions came."""
+@pytest.mark.parametrize("who", ["consumer", "other"])
+def test_a_good_sign_in_between_makes_it_begin_to_count_again(world, who):
+    """The consumer reaches a broker, or the broker was away for both."""
     world.look(ENOUGH - 1)
-    before = world.consumer.reaches, world.other.reaches, world.reading
-    world.consumer.reaches, world.other.reaches = change == "consumer", change != "other"
-    world.reading = change == "reading"
+    world.reaches, world.other.reaches = who == "consumer", who == "consumer"
     world.look()
-    world.consumer.reaches, world.other.reaches, world.reading = before
+    world.reaches, world.other.reaches = False, True
     assert not any(world.look(ENOUGH - 1))
     assert world.look() == [True]
 
@@ -92,35 +88,91 @@ def test_a_good_sign_in_between_makes_it_begin_to_count_again(world, change):
 def test_the_thread_tells_it_once_and_ends(world):
     world.stranded.start()
     eventually(lambda: world.told)
-    assert not world.stranded.stop()  # it would not end if it were closed
-    assert (world.told, world.consumer.asked) == (1, ENOUGH)
+    world.stranded.stop()
+    assert (world.told, world.other.asked) == (1, ENOUGH)
 
 
-def test_after_the_stop_nobody_asks_any_more(world):
-    """So that the consumer may be closed."""
-    world.consumer.reaches = True
+def test_after_the_stop_nobody_looks_any_more(world):
+    world.other.reaches = False
     world.stranded.start()
-    eventually(lambda: world.consumer.asked)
-    assert world.stranded.stop()
+    eventually(lambda: world.other.asked)
+    world.stranded.stop()
     assert not world.stranded._thread.is_alive()
 
 
+def statistics(**states):
+    """As of librdkafka, with a few of the other fields. The group may be in any state."""
+    brokers = {
+        name: {"name": name, "nodeid": 1, "state": state, "stateage": 7, "toppars": {"t-0": {"topic": "t"}}}
+        for name, state in states.items()
+    }
+    return json.dumps({"ts": 1, "brokers": brokers, "topics": {}, "cgrp": {"state": "query-coord"}})
+
+
+def test_statistics_of_a_stranded_consumer():
+    """As they were after its only broker had been fenced for a moment."""
+    assert not reaches_a_broker(statistics(learned="INIT", GroupCoordinator="TRY_CONNECT"))
+
+
+@pytest.mark.parametrize("state", ["UP", "UPDATE"])
+@pytest.mark.parametrize("name", ["learned", "GroupCoordinator"])
+def test_any_broker_that_is_connected_is_enough(name, state):
+    assert reaches_a_broker(statistics(**{"another": "DOWN", name: state}))
+
+
+def test_without_brokers_none_is_reached():
+    assert not reaches_a_broker(statistics())
+
+
+# --- librdkafka itself ---
+
+
 @pytest.fixture
-def unanswered(world, monkeypatch):
-    """The consumer does not return, as librdkafka's does while another thread polls it."""
-    answered = threading.Event()
-    monkeypatch.setattr(stranded, "_PATIENCE_S", 0.0)
-    monkeypatch.setattr(world.stranded, "_answer_within_s", 0.01)
-    monkeypatch.setattr(world.consumer, "list_topics", lambda *, timeout: answered.wait())
-    yield world
-    answered.set()
+def broker():
+    with FencedBroker() as broker:
+        yield broker
 
 
-def test_a_consumer_that_never_answers_is_stranded(unanswered):
-    assert unanswered.look(ENOUGH) == [False, False, True]
+@pytest.fixture
+def source(broker, monkeypatch):
+    """The consumer of a processor, which connects again and again within hundredths of a second."""
+    quick = {
+        "statistics.interval.ms": 50,
+        "topic.metadata.refresh.interval.ms": 20,
+        "reconnect.backoff.ms": 10,
+        "reconnect.backoff.max.ms": 10,
+    }
+    monkeypatch.setattr(
+        "processor.source.consumer_config", lambda settings: consumer_config(settings) | quick
+    )
+    source = Source(ProcessorSettings(kafka_brokers=[broker.address]))
+    yield source
+    if source.reaches_a_broker:
+        source.close()
 
 
-def test_a_consumer_that_is_still_asked_must_not_be_closed(unanswered):
-    unanswered.stranded.start()
-    eventually(lambda: unanswered.stranded._questions)
-    assert not unanswered.stranded.stop()
+def polls_until(source, condition, within_s):
+    """Whether the condition has come true while the consumer was polled."""
+    ends_at = time.monotonic() + within_s
+    while not condition() and time.monotonic() < ends_at:
+        source.poll(0.01)
+    return condition()
+
+
+def test_a_consumer_that_waits_for_its_group_reaches_a_broker(source, broker):
+    assert polls_until(source, broker.joins.is_set, 10)
+    assert not polls_until(source, lambda: not source.reaches_a_broker, 1)
+
+
+def test_a_broker_that_is_fenced_for_a_moment_may_be_lost_for_ever(source, broker):
+    """The fault of librdkafka, once in about five times. When this fails, it may be mended: delete processor/stranded.py."""
+    for _ in range(100):
+        broker.joins.clear()
+        broker.told.clear()
+        broker.is_fenced = True
+        polls_until(source, broker.told.is_set, 2)
+        broker.is_fenced = False
+        polls_until(source, broker.joins.is_set, 1)
+        if not polls_until(source, lambda: source.reaches_a_broker, 3):
+            return
+    pytest.fail("each time it was reached again")
