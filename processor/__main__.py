@@ -23,7 +23,7 @@ from processor.settings import ProcessorSettings
 
 _PAUSE_S: Final = 1.0
 _NEW_CERTIFICATES: Final = "the certificates for Kafka have changed"
-_STRANDED: Final = "the consumer reached no broker, although there is one"
+_STRANDED: Final = "a client of Kafka reached no broker, although there is one"
 
 _log = structlog.get_logger("processor")
 T = TypeVar("T")

@@ -27,12 +27,13 @@ from processor.settings import ProcessorSettings
 from processor.shard_pools import Pools, ShardPools, prove_shard
 from processor.shard_stores import ShardStores
 from processor.source import Source
-from processor.stranded import StrandedConsumer
+from processor.stranded import StrandedClients
 from processor.topics import Topic, describe_topic, describe_topics
 from processor.vitals import COUNTING, Vitals
 
 _PROGRAM: Final = "analytics-processor"  # as Chronoverse calls it in its traces
 _STORE_TIMEOUT_S: Final = 60.0  # well below max.poll.interval.ms
+_LEAVE_WITHIN_S: Final = 5.0
 _FILTERS_BYTES: Final = 64 << 20  # of all partitions together
 _LARGEST_FILTER_BYTES: Final = 8 << 20
 _SMALLEST_FILTER_BYTES: Final = 1 << 20
@@ -45,11 +46,12 @@ _log = structlog.get_logger(__name__)
 class Processor:
     """One member of the consumer group."""
 
+    _admin: AdminClient
+
     def __init__(self, settings: ProcessorSettings) -> None:
         self._settings = settings
         self._home = _connect(settings)
         self._shards = ShardPools(settings, self._home, _connect)
-        self._admin = AdminClient(admin_config(settings))
         self._topics: Mapping[str, Lineage] = {}
         self._vitals = Vitals(settings.processor_stale_after)
         serve_endpoints(
@@ -63,6 +65,7 @@ class Processor:
         prove_shard(self._home, self._settings)
         with self._home.plain.lend(_STORE_TIMEOUT_S) as connection:
             require_home(connection)
+        self._admin = self._new_admin()  # at each attempt: see processor.stranded
         self._topics = identify(self._home.plain, describe_topics(self._admin))
 
     def run(self, stop: threading.Event) -> bool:
@@ -81,7 +84,9 @@ class Processor:
         freshness.start()
         audit = BackgroundAudit(self._settings)
         audit.start()
-        stranded = StrandedConsumer(lambda: source.reaches_a_broker, self._admin, on_stranded=stop.set)
+        stranded = StrandedClients(
+            lambda: source.reaches_a_broker, self._admin, self._new_admin, on_stranded=stop.set
+        )
         stranded.start()
         _log.info("running", group=self._settings.kafka_consumer_group)
         self._vitals.running(stop, pipeline.states)
@@ -89,16 +94,16 @@ class Processor:
             pipeline.run(stop, lambda: self._turned(freshness))
         finally:
             stranded.stop()
-            if source.reaches_a_broker:
-                source.close()
-            else:
-                _log.warning("consumer_not_closed")  # it might not end
+            _leave_group(source)
             audit.stop()
             freshness.stop()
             self._shards.close()
             tracing.end()
         _log.info("stopped")
-        return stranded.was_found
+        return stranded.were_found
+
+    def _new_admin(self) -> AdminClient:
+        return AdminClient(admin_config(self._settings))
 
     def _turned(self, freshness: FreshnessReporter) -> None:
         self._vitals.note(COUNTING)
@@ -139,6 +144,18 @@ def _connect(settings: ProcessorSettings) -> Pools:
         Pool(settings, size=size + 1, timeout_s=_STORE_TIMEOUT_S),
         Pool(settings, size=size, timeout_s=_STORE_TIMEOUT_S, numpy=True),
     )
+
+
+def _leave_group(source: Source) -> None:
+    """Tell the group, unless no broker answers: the consumer would wait for one as long as a session.
+
+    A thread that still does so goes with the process. Without it the consumer would wait at the end of the interpreter.
+    """
+    leaving = threading.Thread(target=source.close, name="leaving", daemon=True)
+    leaving.start()
+    leaving.join(_LEAVE_WITHIN_S)
+    if leaving.is_alive():
+        _log.warning("consumer_not_closed", within_s=_LEAVE_WITHIN_S)
 
 
 def _calm_garbage_collection() -> None:

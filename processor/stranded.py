@@ -1,8 +1,8 @@
-"""Noticing that the consumer reaches no broker, although another client of this process does.
+"""Noticing that a client of Kafka reaches no broker, although there is one.
 
-librdkafka (2.16) lets a broker go that the cluster does not list any more, be it the only one, fenced for a moment. When
-the group still refers to that handle, it stays, never connects again, and keeps the addresses that were given from being
-asked again: such a consumer says nothing and reads nothing, for ever.
+librdkafka (2.16) lets a broker go that the cluster does not list any more, be it the only one, fenced for a moment. Now and
+then the handle stays, never connects again, and keeps the addresses that were given from being asked again: such a
+consumer, or admin client, reaches nothing for ever. A client that is made afterwards does.
 
 What the consumer reaches is read from its statistics. It cannot be asked: the binding lets one thread in at a time, and
 whoever polls hardly ever leaves. One that waits for the group, as long as the session of a dead member lasts, reaches a
@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from confluent_kafka import KafkaException
 
+_TOPIC: Final = "analytics"  # any would do
 _EVERY_S: Final = 3.0
 _ANSWER_WITHIN_S: Final = 2.5  # longer than a client pauses before it connects again
 _LOOKS: Final = 10  # in a row; in all, as long as one attempt to connect may take
@@ -44,32 +45,34 @@ def reaches_a_broker(statistics: str) -> bool:
 
 
 class Client(Protocol):
-    """A client of Kafka, for any thread."""
+    """A client of Kafka that nobody polls."""
 
-    def list_topics(self, *, timeout: float) -> object:
-        """Ask any broker. Raises KafkaException when none answers."""
+    def list_topics(self, topic: str, timeout: float) -> object:
+        """Ask any broker about a topic. Raises KafkaException when none answers."""
 
 
-class StrandedConsumer:
-    """A thread that looks after the consumer.
+class StrandedClients:
+    """A thread that looks after the clients of a processor.
 
-    `reaches`: whether it is connected to any broker. `on_stranded` is called once: when it was not, and `other` was
-    answered, ten times in a row.
+    `reaches`: whether the consumer is connected to any broker; `fresh` makes a client. `on_stranded` is called once: when
+    ten times in a row the consumer or `admin` reached no broker, and a fresh client did.
     """
 
     def __init__(
         self,
         reaches: Callable[[], bool],
-        other: Client,
+        admin: Client,
+        fresh: Callable[[], Client],
         *,
         on_stranded: Callable[[], None],
         every_s: float = _EVERY_S,
     ) -> None:
-        self._reaches, self._other, self._on_stranded, self._every_s = reaches, other, on_stranded, every_s
+        self._reaches, self._admin, self._fresh = reaches, admin, fresh
+        self._on_stranded, self._every_s = on_stranded, every_s
         self._in_vain = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stranded", daemon=True)
-        self.was_found = False
+        self.were_found = False
 
     def start(self) -> None:
         """Begin to look."""
@@ -78,15 +81,16 @@ class StrandedConsumer:
     def stop(self) -> None:
         """Look no more."""
         self._ended.set()
-        self._thread.join(2 * _ANSWER_WITHIN_S)
+        self._thread.join(3 * _ANSWER_WITHIN_S)
 
     def look(self) -> bool:
-        """Look once; return whether the consumer is stranded, and have it told."""
-        self._in_vain = 0 if self._reaches() or not self._is_answered() else self._in_vain + 1
+        """Look once; return whether a client is stranded, and have it told."""
+        are_well = self._reaches() and _answers(self._admin)
+        self._in_vain = 0 if are_well or not _answers(self._fresh()) else self._in_vain + 1
         if self._in_vain < _LOOKS:
             return False
-        self.was_found = True
-        _log.warning("consumer_stranded", looks=self._in_vain)
+        self.were_found = True
+        _log.warning("client_stranded", looks=self._in_vain, consumer_reaches=self._reaches())
         self._on_stranded()
         return True
 
@@ -95,9 +99,10 @@ class StrandedConsumer:
             if self.look():
                 return
 
-    def _is_answered(self) -> bool:
-        try:
-            self._other.list_topics(timeout=_ANSWER_WITHIN_S)
-        except KafkaException:
-            return False
-        return True
+
+def _answers(client: Client) -> bool:
+    try:
+        client.list_topics(_TOPIC, _ANSWER_WITHIN_S)
+    except KafkaException:
+        return False
+    return True

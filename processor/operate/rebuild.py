@@ -85,11 +85,12 @@ def _count(rebuilt: ProcessorSettings, settings: ProcessorSettings, goal: Goal, 
         processor.prepare()
         watch.start()
         try:
-            processor.run(stop)
+            is_stranded = processor.run(stop)
         finally:
             watch.stop()
     if not watch.has_arrived:
-        click.echo("stopped: the same command goes on from here", err=True)
+        why = "a client of Kafka reached no broker, although there is one" if is_stranded else "stopped"
+        click.echo(f"{why}: the same command goes on from here", err=True)
         sys.exit(1)
 
 

@@ -188,7 +188,7 @@ def override_settings() -> None:
         consumer["bootstrap.servers"] = f"{LOCALHOST}:{free_port()}"
     if looks_s := os.environ.get("FAULT_LOOKS_S"):
         consumer["statistics.interval.ms"] = round(float(looks_s) * 1000)
-        run.StrandedConsumer = partial(run.StrandedConsumer, every_s=float(looks_s))
+        run.StrandedClients = partial(run.StrandedClients, every_s=float(looks_s))
     if timeout_s := os.environ.get("FAULT_STORE_TIMEOUT_S"):
         run._STORE_TIMEOUT_S = float(timeout_s)
     if filter_bytes := os.environ.get("FAULT_FILTER_BYTES"):

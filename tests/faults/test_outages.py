@@ -136,7 +136,21 @@ def test_a_consumer_that_waits_for_the_session_of_a_dead_member_is_left_alone(wo
     worker = world.start(crash="nothing", **settings)
     world.publish(some_events(100, 100))
     world.require_exact()
-    assert "consumer_stranded" not in worker.log_text
+    assert "client_stranded" not in worker.log_text
+
+
+def test_it_ends_soon_while_kafka_is_away(world, kafka):
+    """Its consumer would wait for the answer to the last commit, as long as a session."""
+    worker = world.start(KAFKA_SESSION_TIMEOUT="45s")
+    world.publish(some_events(0, 100))
+    world.await_applied(100)
+    kafka.pause()
+    try:
+        worker.end()
+        worker.await_end(0, within_s=20)
+    finally:
+        kafka.resume()
+    assert "consumer_not_closed" in worker.log_text
 
 
 def test_kafka_is_away_when_the_processor_starts(world, kafka):

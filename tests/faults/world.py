@@ -72,6 +72,10 @@ class Worker(LocalProgram):
     def resume(self) -> None:
         self._started().signal(signal.SIGCONT)
 
+    def end(self) -> None:
+        """Ask it to end (SIGTERM), and do not wait."""
+        self._started().signal(signal.SIGTERM)
+
     @property
     def is_paused(self) -> bool:
         return self.runs and Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

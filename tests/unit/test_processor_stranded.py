@@ -1,4 +1,4 @@
-"""A consumer that reaches no broker while another client does is found, and nothing else is taken for one."""
+"""A client that reaches no broker while a fresh one does is found, and nothing else is taken for one."""
 
 import json
 import time
@@ -10,32 +10,36 @@ from structlog.testing import capture_logs
 from processor.kafka import consumer_config
 from processor.settings import ProcessorSettings
 from processor.source import Source
-from processor.stranded import StrandedConsumer, reaches_a_broker
+from processor.stranded import StrandedClients, reaches_a_broker
 from tests.eventually import eventually
 from tests.fenced_broker import FencedBroker
 
 ENOUGH = 10
 
 
-class Other:
-    """A client that reaches a broker or not, and counts how often it was asked."""
+class Client:
+    """One that reaches a broker or not, and counts how often it was asked."""
 
     def __init__(self):
         self.reaches, self.asked = True, 0
 
-    def list_topics(self, *, timeout):
+    def list_topics(self, topic, timeout):
         self.asked += 1
         if not self.reaches:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
 
 class World:
-    """A stranded consumer, unless a test says otherwise."""
+    """All is well, unless a test says otherwise."""
 
     def __init__(self):
-        self.reaches, self.other, self.told = False, Other(), 0
-        self.stranded = StrandedConsumer(
-            lambda: self.reaches, self.other, on_stranded=self._tell, every_s=0.001
+        self.consumer, self.admin, self.fresh, self.told = Client(), Client(), Client(), 0
+        self.stranded = StrandedClients(
+            lambda: self.consumer.reaches,
+            self.admin,
+            lambda: self.fresh,
+            on_stranded=self._tell,
+            every_s=0.001,
         )
 
     def _tell(self):
@@ -50,52 +54,67 @@ def world():
     return World()
 
 
-def test_a_consumer_is_stranded_when_it_has_reached_no_broker_ten_times(world):
+EACH = pytest.mark.parametrize("who", ["consumer", "admin"])
+
+
+@EACH
+def test_a_client_is_stranded_when_it_has_reached_no_broker_ten_times(world, who):
+    getattr(world, who).reaches = False
     assert world.look(ENOUGH) == [False] * 9 + [True]
-    assert world.stranded.was_found
+    assert world.stranded.were_found
     assert world.told == 1
 
 
-def test_a_stranded_consumer_is_logged(world):
+@EACH
+def test_a_stranded_client_is_logged(world, who):
+    getattr(world, who).reaches = False
     with capture_logs() as logged:
         world.look(ENOUGH)
-    assert [(one["event"], one["log_level"]) for one in logged] == [("consumer_stranded", "warning")]
+    assert logged == [
+        {
+            "event": "client_stranded",
+            "log_level": "warning",
+            "looks": ENOUGH,
+            "consumer_reaches": who != "consumer",
+        }
+    ]
 
 
-def test_one_that_reaches_a_broker_is_left_alone_and_nobody_is_asked(world):
-    """A member without partitions, or one that waits for the group."""
-    world.reaches = True
+def test_clients_that_reach_a_broker_are_left_alone_and_no_other_is_made(world):
+    """Also a member without partitions, or one that waits for the group."""
     assert not any(world.look(10 * ENOUGH))
-    assert world.other.asked == 0
+    assert world.fresh.asked == 0
 
 
 def test_a_broker_that_nobody_reaches_is_an_outage(world):
-    world.other.reaches = False
+    world.consumer.reaches = world.admin.reaches = world.fresh.reaches = False
     assert not any(world.look(10 * ENOUGH))
 
 
-@pytest.mark.parametrize("who", ["consumer", "other"])
-def test_a_good_sign_in_between_makes_it_begin_to_count_again(world, who):
-    """The consumer reaches a broker, or the broker was away for both."""
+@EACH
+@pytest.mark.parametrize("sign", ["it comes back", "the broker is away for all"])
+def test_a_good_sign_in_between_makes_it_begin_to_count_again(world, who, sign):
+    client = getattr(world, who)
+    client.reaches = False
     world.look(ENOUGH - 1)
-    world.reaches, world.other.reaches = who == "consumer", who == "consumer"
+    client.reaches, world.fresh.reaches = sign == "it comes back", sign == "it comes back"
     world.look()
-    world.reaches, world.other.reaches = False, True
+    client.reaches, world.fresh.reaches = False, True
     assert not any(world.look(ENOUGH - 1))
     assert world.look() == [True]
 
 
 def test_the_thread_tells_it_once_and_ends(world):
+    world.consumer.reaches = False
     world.stranded.start()
     eventually(lambda: world.told)
     world.stranded.stop()
-    assert (world.told, world.other.asked) == (1, ENOUGH)
+    assert (world.told, world.fresh.asked) == (1, ENOUGH)
 
 
 def test_after_the_stop_nobody_looks_any_more(world):
-    world.other.reaches = False
     world.stranded.start()
-    eventually(lambda: world.other.asked)
+    eventually(lambda: world.admin.asked)
     world.stranded.stop()
     assert not world.stranded._thread.is_alive()
 
