@@ -65,7 +65,7 @@ class Processor:
         prove_shard(self._home, self._settings)
         with self._home.plain.lend(_STORE_TIMEOUT_S) as connection:
             require_home(connection)
-        self._admin = self._new_admin()  # at each attempt: see processor.stranded
+        self._admin = AdminClient(admin_config(self._settings))  # at each attempt: see processor.stranded
         self._topics = identify(self._home.plain, describe_topics(self._admin))
 
     def run(self, stop: threading.Event) -> bool:
@@ -85,7 +85,7 @@ class Processor:
         audit = BackgroundAudit(self._settings)
         audit.start()
         stranded = StrandedClients(
-            lambda: source.reaches_a_broker, self._admin, self._new_admin, on_stranded=stop.set
+            lambda: source.reaches_a_broker, self._admin, self._witness, on_stranded=stop.set
         )
         stranded.start()
         _log.info("running", group=self._settings.kafka_consumer_group)
@@ -102,8 +102,9 @@ class Processor:
         _log.info("stopped")
         return stranded.were_found
 
-    def _new_admin(self) -> AdminClient:
-        return AdminClient(admin_config(self._settings))
+    def _witness(self) -> AdminClient:
+        """A client that says nothing of an outage: the others do."""
+        return AdminClient(admin_config(self._settings) | {"log_level": 0})
 
     def _turned(self, freshness: FreshnessReporter) -> None:
         self._vitals.note(COUNTING)
