@@ -18,12 +18,11 @@ from processor.operate.backup_commands import backup, restore
 from processor.operate.commands import adopt, audit, dead_letters, import_, rebuild, skip, status
 from processor.operate.entry import end
 from processor.operate.shard_commands import shards
-from processor.process import become_anew
+from processor.process import STRANDED, become_anew
 from processor.settings import ProcessorSettings
 
 _PAUSE_S: Final = 1.0
 _NEW_CERTIFICATES: Final = "the certificates for Kafka have changed"
-_STRANDED: Final = "a client of Kafka reached no broker, although there is one"
 
 _log = structlog.get_logger("processor")
 T = TypeVar("T")
@@ -65,7 +64,7 @@ def run() -> None:
         _log.error("stopped", why=str(error))
         end(str(error), exit_codes.STOP)
     if (certificates.have_changed or is_stranded) and not signalled.is_set():
-        _log.info("beginning_again", why=_STRANDED if is_stranded else _NEW_CERTIFICATES)
+        _log.info("beginning_again", why=STRANDED if is_stranded else _NEW_CERTIFICATES)
         become_anew()
 
 

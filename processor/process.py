@@ -6,6 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
+STRANDED: Final = "a client of Kafka reached no broker, although there is one"
+"""Why a processor begins anew: see processor.stranded."""
+
 _STANDARD: Final = 3  # input, output, errors: files below this number stay open
 
 

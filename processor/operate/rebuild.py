@@ -12,6 +12,7 @@ from processor.operate.entry import Refused
 from processor.operate.goal import Goal
 from processor.operate.output import print_table, progress_bar
 from processor.operate.switch import require_not_switched
+from processor.process import STRANDED
 from processor.rebuilding import (
     Checkpoints,
     Distance,
@@ -89,7 +90,7 @@ def _count(rebuilt: ProcessorSettings, settings: ProcessorSettings, goal: Goal, 
         finally:
             watch.stop()
     if not watch.has_arrived:
-        why = "a client of Kafka reached no broker, although there is one" if is_stranded else "stopped"
+        why = STRANDED if is_stranded else "stopped"
         click.echo(f"{why}: the same command goes on from here", err=True)
         sys.exit(1)
 
